@@ -1,0 +1,1 @@
+//! The scenario library under loom; see `tests/`.

@@ -1,0 +1,97 @@
+//! A fair reader-writer semaphore with a class.
+
+use std::fmt;
+use std::mem;
+use std::ops::{Deref, DerefMut};
+
+use parking_lot::lock_api::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::spin::Told;
+use crate::platform::{NewLock, Platform, remark};
+
+/// A fair semaphore around what it protects (`struct rw_semaphore`): a waiting writer stops new readers.
+pub struct RwSem<P: Platform, T> {
+    class: &'static str,
+    lock: RwLock<P::RawRwSem, T>,
+}
+
+impl<P: Platform, T> RwSem<P, T> {
+    /// A free semaphore of the class `class`.
+    pub fn new(class: &'static str, value: T) -> Self {
+        Self { class, lock: RwLock::from_raw(P::RawRwSem::new_lock(), value) }
+    }
+
+    /// Waits to read.
+    pub fn read(&self) -> ReadGuard<'_, P, T> {
+        let guard = self.lock.read();
+        remark::<P>(format_args!("read-lock {}", self.class));
+        ReadGuard { guard, _told: Told::new("read-unlock", self.class) }
+    }
+
+    /// Reads if nobody writes or waits to; never waits itself.
+    pub fn try_read(&self) -> Option<ReadGuard<'_, P, T>> {
+        let guard = self.lock.try_read()?;
+        remark::<P>(format_args!("read-lock {} (tried)", self.class));
+        Some(ReadGuard { guard, _told: Told::new("read-unlock", self.class) })
+    }
+
+    /// Waits to write.
+    pub fn write(&self) -> WriteGuard<'_, P, T> {
+        let guard = self.lock.write();
+        remark::<P>(format_args!("write-lock {}", self.class));
+        WriteGuard { guard, told: Told::new("write-unlock", self.class), class: self.class }
+    }
+}
+
+impl<P: Platform, T> fmt::Debug for RwSem<P, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RwSem").field("class", &self.class).finish_non_exhaustive()
+    }
+}
+
+/// The proof that an [`RwSem`] is held for reading.
+#[must_use = "the semaphore is released when the guard is dropped"]
+pub struct ReadGuard<'a, P: Platform, T> {
+    guard: RwLockReadGuard<'a, P::RawRwSem, T>,
+    _told: Told<P>,
+}
+
+impl<P: Platform, T> Deref for ReadGuard<'_, P, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+/// The proof that an [`RwSem`] is held for writing.
+#[must_use = "the semaphore is released when the guard is dropped"]
+pub struct WriteGuard<'a, P: Platform, T> {
+    guard: RwLockWriteGuard<'a, P::RawRwSem, T>,
+    told: Told<P>,
+    class: &'static str,
+}
+
+impl<'a, P: Platform, T> WriteGuard<'a, P, T> {
+    /// Goes on as a reader; no other writer comes in between (`mmap_write_downgrade`).
+    pub fn downgrade(self) -> ReadGuard<'a, P, T> {
+        mem::forget(self.told);
+        let guard = RwLockWriteGuard::downgrade(self.guard);
+        remark::<P>(format_args!("downgrade {} to reading", self.class));
+        ReadGuard { guard, _told: Told::new("read-unlock", self.class) }
+    }
+}
+
+impl<P: Platform, T> Deref for WriteGuard<'_, P, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<P: Platform, T> DerefMut for WriteGuard<'_, P, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
+    }
+}

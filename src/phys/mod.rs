@@ -1,0 +1,23 @@
+//! Physical memory: frames, what is known of each, and who hands them out.
+
+mod address;
+mod buddy;
+mod config;
+mod cpu;
+mod list;
+mod lru;
+mod memcg;
+mod memory;
+mod page;
+mod percpu;
+mod zone;
+
+pub use address::{Pfn, PhysAddr};
+pub use buddy::{Buddy, MAX_ORDER};
+pub use config::PhysConfig;
+pub use cpu::CpuId;
+pub use lru::Lru;
+pub use memcg::{ChargeFailed, MemCgroup};
+pub use memory::{OutOfMemory, PhysMem};
+pub use page::{AnonVmaId, Mapping, Page, PageState};
+pub use zone::{Purpose, Zone};

@@ -1,0 +1,27 @@
+//! The one door to concurrency: the trait [`Platform`] and its back ends.
+//!
+//! | back end | who schedules | what it is for |
+//! |---|---|---|
+//! | [`Native`] | the operating system | floods and benches, as fast as the machine |
+//! | [`Story`] | one thread | [`Native`] that tells what it does, for `pagerace trace` |
+//! | [`loom::Loom`] | loom | every interleaving of a small world, with C11 stale reads |
+
+pub use std::sync::Arc;
+pub use std::sync::atomic::Ordering;
+
+mod geometry;
+pub mod loom;
+mod native;
+mod probe;
+mod race_cell;
+mod seam;
+mod set_once;
+mod story;
+
+pub use geometry::{AddressLayout, FourLevels, Geometry, Shape, TwoLevels, X86_64};
+pub use native::Native;
+pub use probe::{Event, call, remark};
+pub use race_cell::{RaceCell, Word};
+pub use seam::{AtomicWord, NewLock, Platform, RaceWord, Tally};
+pub use set_once::SetOnce;
+pub use story::Story;

@@ -1,0 +1,23 @@
+//! What the hardware defines: addresses, entries, error codes, the page walk, and how an instruction faults and is retried.
+
+mod access;
+mod address;
+mod cpu;
+mod entry;
+mod error_code;
+mod instruction;
+mod machine;
+mod swap_entry;
+mod walk;
+
+pub use access::{Access, AccessKind, Mode};
+pub(crate) use address::shift;
+pub use address::{NotCanonical, VirtAddr};
+pub use cpu::Cpu;
+pub use entry::{EntryFlags, PmdState, PmdVal, PteVal, TableVal};
+pub use error_code::ErrorCode;
+pub use instruction::{Completion, ExceptionHandler, Instruction, PtRegs, Resume, execute};
+pub use machine::Machine;
+pub use swap_entry::{AccessedBit, DirtyBit, SwapEntry, SwapType};
+pub(crate) use walk::level_name;
+pub use walk::{PageFault, Translation, walk};

@@ -1,0 +1,244 @@
+//! The hardware page walk (Intel SDM volume 3, 4.5 "4-level paging").
+//!
+//! The walk reads one entry a level and sets Accessed, and for a write Dirty, by an atomic update of the entry that it
+//! read. If the entry changed meanwhile the walk starts again, as hardware does.
+//!
+//! # Memory ordering
+//! - O1. An entry is loaded with `Acquire`: hardware orders what it reads through an entry after the entry itself (address
+//!   dependency). It pairs with the `Release` stores of `mm`'s table code and gives D5 and D22.
+//! - O2. The update that sets A or D is `AcqRel`: it is a locked instruction.
+
+use crate::phys::{PageState, Pfn, PhysAddr, PhysMem};
+use crate::platform::{AtomicWord, Ordering, Platform, remark};
+
+use super::access::{Access, AccessKind, Mode};
+use super::address::VirtAddr;
+use super::entry::EntryFlags;
+use super::error_code::ErrorCode;
+
+/// What hardware reports when a walk fails: the error code, and the address for CR2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageFault {
+    /// The address of the access (CR2).
+    pub address: VirtAddr,
+    /// Why.
+    pub error_code: ErrorCode,
+}
+
+/// Where an access lands: a frame, and the byte in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Translation {
+    /// The frame.
+    pub pfn: Pfn,
+    /// The byte in the frame.
+    pub offset: u64,
+}
+
+impl Translation {
+    /// The physical address.
+    pub fn physical<P: Platform>(self) -> PhysAddr {
+        self.pfn.byte(self.offset, P::GEOMETRY)
+    }
+}
+
+/// Translates `address` through the tables below `root` (CR3).
+///
+/// # Errors
+/// The page fault that hardware raises.
+///
+/// # Panics
+/// If an entry names a frame that nobody owns (D14): hardware would go on and use it.
+pub fn walk<P: Platform>(
+    memory: &PhysMem<P>,
+    root: Pfn,
+    address: VirtAddr,
+    access: Access,
+) -> Result<Translation, PageFault> {
+    let raise = |why: ErrorCode| PageFault { address, error_code: why | access.error_code() };
+    loop {
+        match try_walk(memory, root, address, access) {
+            Step::Reached(translation) => return Ok(translation),
+            Step::Faults(why) => return Err(raise(why)),
+            Step::EntryChanged => {}
+        }
+    }
+}
+
+enum Step {
+    Reached(Translation),
+    Faults(ErrorCode),
+    EntryChanged,
+}
+
+fn try_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address: VirtAddr, access: Access) -> Step {
+    let mut table = root;
+    let mut rights = EntryFlags::USER | EntryFlags::WRITABLE;
+    let mut no_execute = EntryFlags::empty();
+    for level in (1..=P::GEOMETRY.levels).rev() {
+        let index = address.index(level, P::GEOMETRY);
+        // ORDER O1: pairs with the stores that link tables and install pages.
+        let entry = memory.word(table, index).load(Ordering::Acquire);
+        let flags = EntryFlags::from_bits_truncate(entry);
+        if !flags.contains(EntryFlags::PRESENT) {
+            remark::<P>(format_args!("{}[{index}] is not present", level_name::<P>(level)));
+            return Step::Faults(ErrorCode::empty());
+        }
+        if level > 1 && flags.contains(EntryFlags::HUGE) {
+            remark::<P>(format_args!("{}[{index}] has a reserved bit set", level_name::<P>(level)));
+            return Step::Faults(ErrorCode::RESERVED | ErrorCode::PROTECTION);
+        }
+        rights &= flags;
+        no_execute |= flags & EntryFlags::NO_EXECUTE;
+        if level == 1 && !access.allowed_by(rights | no_execute) {
+            return Step::Faults(ErrorCode::PROTECTION);
+        }
+        let used = entry | access.marks(level).bits();
+        // ORDER O2: a locked update; `Err` means that the entry is no longer the one that was checked.
+        if used != entry && memory.word(table, index).compare_exchange(entry, used, Ordering::AcqRel).is_err() {
+            return Step::EntryChanged;
+        }
+        let pfn = super::entry::PteVal::from_bits(entry).pfn();
+        assert_owned(memory, pfn, level, address);
+        table = pfn;
+    }
+    Step::Reached(Translation { pfn: table, offset: address.page_offset(P::GEOMETRY) })
+}
+
+fn assert_owned<P: Platform>(memory: &PhysMem<P>, pfn: Pfn, level: u32, address: VirtAddr) {
+    if P::CHECKED {
+        let state = memory.page(pfn).state();
+        let expected = match state {
+            PageState::User | PageState::Reserved => level == 1,
+            PageState::Table { level: of } => of + 1 == level,
+            PageState::Free => false,
+        };
+        assert!(expected, "D14: the walk of {address} met an entry of level {level} for {pfn:?}, which is {state:?}");
+    }
+}
+
+/// What Linux calls a table of this level.
+pub(crate) fn level_name<P: Platform>(level: u32) -> &'static str {
+    match level {
+        1 => "PTE",
+        level if level == P::GEOMETRY.levels => "PGD",
+        2 => "PMD",
+        _ => "PUD",
+    }
+}
+
+impl Access {
+    fn error_code(self) -> ErrorCode {
+        let mode = match self.mode {
+            Mode::User => ErrorCode::USER,
+            Mode::Kernel | Mode::KernelUserCopy => ErrorCode::empty(),
+        };
+        mode | match self.kind {
+            AccessKind::Read => ErrorCode::empty(),
+            AccessKind::Write => ErrorCode::WRITE,
+            AccessKind::Fetch => ErrorCode::FETCH,
+        }
+    }
+
+    /// Whether the rights of all levels together allow the access. CR0.WP and EFER.NXE are set, as Linux has them.
+    fn allowed_by(self, rights: EntryFlags) -> bool {
+        let mode = match self.mode {
+            Mode::User => rights.contains(EntryFlags::USER),
+            // SMEP: the kernel executes no user memory.
+            Mode::Kernel | Mode::KernelUserCopy => self.kind != AccessKind::Fetch || !rights.contains(EntryFlags::USER),
+        };
+        mode && match self.kind {
+            AccessKind::Read => true,
+            AccessKind::Write => rights.contains(EntryFlags::WRITABLE),
+            AccessKind::Fetch => !rights.contains(EntryFlags::NO_EXECUTE),
+        }
+    }
+
+    fn marks(self, level: u32) -> EntryFlags {
+        match self.kind {
+            AccessKind::Write if level == 1 => EntryFlags::ACCESSED | EntryFlags::DIRTY,
+            AccessKind::Read | AccessKind::Write | AccessKind::Fetch => EntryFlags::ACCESSED,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phys::{CpuId, PhysConfig};
+    use crate::platform::{Native, TwoLevels};
+    use crate::x86::{PmdVal, PteVal};
+
+    type P = Native<TwoLevels>;
+
+    struct World {
+        memory: PhysMem<P>,
+        root: Pfn,
+        table: Pfn,
+        page: Pfn,
+    }
+
+    /// Address 0 maps a page with `flags`.
+    fn world(flags: EntryFlags) -> World {
+        let memory = PhysMem::<P>::new(&PhysConfig::linux(Pfn::truncate(1), 8, 1)).expect("a little memory");
+        let cpu = CpuId::new(0);
+        let [root, table] = [2, 1].map(|level| memory.alloc_page(cpu, PageState::Table { level }).expect("a frame"));
+        let page = memory.alloc_page(cpu, PageState::User).expect("a frame");
+        memory.word(root, 0).store(PmdVal::table(table).bits(), Ordering::Relaxed);
+        memory.word(table, 0).store(PteVal::new(page, flags).bits(), Ordering::Relaxed);
+        World { memory, root, table, page }
+    }
+
+    fn user(kind: AccessKind) -> Access {
+        Access { kind, mode: Mode::User }
+    }
+
+    fn error_code(world: &World, address: u64, access: Access) -> Option<u64> {
+        let walked = walk(&world.memory, world.root, VirtAddr::user(address), access);
+        walked.err().map(|fault| fault.error_code.bits())
+    }
+
+    const READ_ONLY: EntryFlags = EntryFlags::PRESENT.union(EntryFlags::USER).union(EntryFlags::NO_EXECUTE);
+
+    #[test]
+    fn rights_become_error_codes() {
+        let world = world(READ_ONLY);
+        let kernel = |kind, mode| Access { kind, mode };
+        for (address, access, code) in [
+            (8, user(AccessKind::Read), None),
+            (8, user(AccessKind::Write), Some(7)),
+            (8, user(AccessKind::Fetch), Some(0x15)),
+            (16, user(AccessKind::Write), Some(6)),
+            (32, user(AccessKind::Read), Some(4)),
+            (8, kernel(AccessKind::Write, Mode::KernelUserCopy), Some(3)),
+            (8, kernel(AccessKind::Fetch, Mode::Kernel), Some(0x11)),
+            (8, kernel(AccessKind::Read, Mode::Kernel), None),
+        ] {
+            assert_eq!(error_code(&world, address, access), code, "{access:?} of {address}");
+        }
+    }
+
+    #[test]
+    fn user_mode_needs_the_user_bit() {
+        assert_eq!(error_code(&world(EntryFlags::PRESENT), 0, user(AccessKind::Read)), Some(5));
+    }
+
+    #[test]
+    fn a_huge_bit_where_no_huge_page_can_be_is_reserved() {
+        let world = world(READ_ONLY);
+        let root = world.memory.word(world.root, 0);
+        root.store(root.load(Ordering::Relaxed) | EntryFlags::HUGE.bits(), Ordering::Relaxed);
+        assert_eq!(error_code(&world, 0, user(AccessKind::Read)), Some(0xd));
+    }
+
+    #[test]
+    fn hardware_marks_what_it_used() {
+        let world = world(READ_ONLY | EntryFlags::WRITABLE);
+        let pte = || PteVal::from_bits(world.memory.word(world.table, 0).load(Ordering::Relaxed)).flags();
+        assert!(!pte().contains(EntryFlags::ACCESSED));
+        let read = walk(&world.memory, world.root, VirtAddr::user(8), user(AccessKind::Read));
+        assert_eq!(read, Ok(Translation { pfn: world.page, offset: 8 }));
+        assert!(pte().contains(EntryFlags::ACCESSED) && !pte().contains(EntryFlags::DIRTY));
+        walk(&world.memory, world.root, VirtAddr::user(8), user(AccessKind::Write)).expect("a writable page");
+        assert!(pte().contains(EntryFlags::DIRTY));
+    }
+}
