@@ -1,5 +1,9 @@
 //! A concurrency stress and model-checking harness around the Linux page-fault path.
+pub mod actors;
 pub mod locks;
+pub mod mm;
+pub mod oracle;
 pub mod phys;
 pub mod platform;
+pub mod scenario;
 pub mod x86;

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::io;
 
-use crate::platform::{AtomicWord, Geometry, Ordering, Platform, call, remark};
+use crate::platform::{AtomicWord, Geometry, Ordering, Platform, enter, remark};
 
 use super::address::Pfn;
 use super::config::PhysConfig;
@@ -109,13 +109,11 @@ impl<P: Platform> PhysMem<P> {
     /// # Errors
     /// If no frame is free.
     pub fn alloc_page(&self, cpu: CpuId, state: PageState) -> Result<Pfn, OutOfMemory> {
-        call::<P, _>(
-            "alloc_pages",
-            format_args!("order=0, for={state:?}"),
+        enter::<P>("alloc_pages", format_args!("order=0, for={state:?}")).run(
             || {
                 let frame = self.zone.alloc(cpu, purpose(state)).ok_or(OutOfMemory)?;
                 let pfn = self.pfn(frame);
-                self.page(pfn).begin(state);
+                self.page(pfn).begin(cpu, state);
                 Ok(pfn)
             },
             |result| match result {

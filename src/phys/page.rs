@@ -19,6 +19,7 @@
 
 use std::fmt;
 
+use super::cpu::CpuId;
 use crate::locks::Spin;
 use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Tally, Word};
 
@@ -96,6 +97,7 @@ pub struct Page<P: Platform> {
     mapping: RaceCell<P, Mapping>,
     index: RaceCell<P, u64>,
     contents: RaceCell<P, u64>,
+    allocated_by: RaceCell<P, u64>,
     ptl: Spin<P, ()>,
 }
 
@@ -109,6 +111,7 @@ impl<P: Platform> Page<P> {
             mapping: RaceCell::new("D24 (a mapped folio is findable)", Mapping::None),
             index: RaceCell::new("D24 (a mapped folio is findable)", 0),
             contents: RaceCell::new("D5 and D22 (contents are set up before an entry shows them)", 0),
+            allocated_by: RaceCell::new("D14 (an entry names an allocated frame)", 0),
             ptl: Spin::new("page->ptl", ()),
         }
     }
@@ -180,10 +183,18 @@ impl<P: Platform> Page<P> {
         }
     }
 
-    pub(super) fn begin(&self, state: PageState) {
+    /// Ghost: the CPU that the frame was last allocated on.
+    pub fn allocated_by(&self) -> CpuId {
+        CpuId::new(self.allocated_by.get() as usize)
+    }
+
+    pub(super) fn begin(&self, cpu: CpuId, state: PageState) {
         let before = self.state.get();
         assert!(before == PageState::Free, "D21: a frame that is {before:?} was allocated again");
         self.state.set(state);
+        if P::CHECKED {
+            self.allocated_by.set(cpu.index() as u64);
+        }
         // ORDER none: nobody else can reach a frame that was just allocated.
         self.refcount.store(1, Ordering::Relaxed);
     }

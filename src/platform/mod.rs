@@ -20,7 +20,7 @@ mod story;
 
 pub use geometry::{AddressLayout, FourLevels, Geometry, Shape, TwoLevels, X86_64};
 pub use native::Native;
-pub use probe::{Event, call, remark};
+pub use probe::{Call, Event, enter, remark};
 pub use race_cell::{RaceCell, Word};
 pub use seam::{AtomicWord, NewLock, Platform, RaceWord, Tally};
 pub use set_once::SetOnce;

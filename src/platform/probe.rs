@@ -1,8 +1,9 @@
 //! What a run tells about itself: calls with arguments and results, locks, and remarks in between.
 //!
-//! The kernel code calls [`call`] and [`remark`]; where nobody listens ([`Platform::TRACED`] is false) both vanish.
+//! The kernel code calls [`enter`] and [`remark`]; where nobody listens ([`Platform::TRACED`] is false) both vanish.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use super::seam::Platform;
 
@@ -25,23 +26,34 @@ pub enum Event {
     Remark(String),
 }
 
-/// Runs `body` as the function `function`; `tell` puts its result into words.
-pub fn call<P: Platform, R>(
-    function: &'static str,
-    arguments: fmt::Arguments<'_>,
-    body: impl FnOnce() -> R,
-    tell: impl FnOnce(&R) -> String,
-) -> R {
-    if !P::TRACED {
-        return body();
+/// A function that was entered and is yet to run.
+#[must_use = "a call that never runs leaves the story without an end"]
+#[derive(Debug)]
+pub struct Call<P>(PhantomData<P>);
+
+/// Tells that `function` is entered with `arguments`.
+#[inline]
+pub fn enter<P: Platform>(function: &'static str, arguments: fmt::Arguments<'_>) -> Call<P> {
+    if P::TRACED {
+        P::tell(Event::Enter { function, arguments: arguments.to_string() });
     }
-    P::tell(Event::Enter { function, arguments: arguments.to_string() });
-    let result = body();
-    P::tell(Event::Leave { result: tell(&result) });
-    result
+    Call(PhantomData)
+}
+
+impl<P: Platform> Call<P> {
+    /// Runs the function's `body`; `words` puts its result into words.
+    #[inline]
+    pub fn run<R>(self, body: impl FnOnce() -> R, words: impl FnOnce(&R) -> String) -> R {
+        let result = body();
+        if P::TRACED {
+            P::tell(Event::Leave { result: words(&result) });
+        }
+        result
+    }
 }
 
 /// Tells one thing that the running function did.
+#[inline]
 pub fn remark<P: Platform>(words: fmt::Arguments<'_>) {
     if P::TRACED {
         P::tell(Event::Remark(words.to_string()));

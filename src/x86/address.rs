@@ -75,6 +75,11 @@ impl VirtAddr {
         (self.0 >> shift(level, geometry)) as usize & (geometry.entries() - 1)
     }
 
+    /// The first multiple of `span` (a power of two, in bytes) after the address.
+    pub(crate) const fn aligned_after(self, span: u64) -> Self {
+        Self((self.0 | (span - 1)) + 1)
+    }
+
     /// The address `bytes` further on.
     pub const fn offset(self, bytes: u64) -> Self {
         Self(self.0 + bytes)

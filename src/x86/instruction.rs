@@ -4,7 +4,7 @@
 //! - O1. User data is accessed with relaxed order: what orders it is the user's own business.
 
 use crate::phys::Pfn;
-use crate::platform::{AtomicWord, Ordering, Platform, call, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
 
 use super::access::{Access, AccessKind, Mode};
 use super::address::VirtAddr;
@@ -132,9 +132,7 @@ fn attempt<P: Platform>(
     root: Pfn,
 ) -> Result<Option<u64>, PageFault> {
     let access = Access { kind: instruction.kind(), mode };
-    call::<P, _>(
-        "instruction",
-        format_args!("{instruction:?}"),
+    enter::<P>("instruction", format_args!("{instruction:?}")).run(
         || {
             let _uninterrupted = cpu.begin_instruction();
             let translation = walk(machine.memory(), root, instruction.address(), access)?;

@@ -11,7 +11,6 @@ mod swap_entry;
 mod walk;
 
 pub use access::{Access, AccessKind, Mode};
-pub(crate) use address::shift;
 pub use address::{NotCanonical, VirtAddr};
 pub use cpu::Cpu;
 pub use entry::{EntryFlags, PmdState, PmdVal, PteVal, TableVal};

@@ -80,11 +80,11 @@ fn try_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address: VirtAddr, acce
         let entry = memory.word(table, index).load(Ordering::Acquire);
         let flags = EntryFlags::from_bits_truncate(entry);
         if !flags.contains(EntryFlags::PRESENT) {
-            remark::<P>(format_args!("{}[{index}] is not present", level_name::<P>(level)));
+            remark::<P>(format_args!("{}[{index}] is not present", level_name(level)));
             return Step::Faults(ErrorCode::empty());
         }
         if level > 1 && flags.contains(EntryFlags::HUGE) {
-            remark::<P>(format_args!("{}[{index}] has a reserved bit set", level_name::<P>(level)));
+            remark::<P>(format_args!("{}[{index}] has a reserved bit set", level_name(level)));
             return Step::Faults(ErrorCode::RESERVED | ErrorCode::PROTECTION);
         }
         rights &= flags;
@@ -116,13 +116,13 @@ fn assert_owned<P: Platform>(memory: &PhysMem<P>, pfn: Pfn, level: u32, address:
     }
 }
 
-/// What Linux calls a table of this level.
-pub(crate) fn level_name<P: Platform>(level: u32) -> &'static str {
+/// What Linux calls a table of this level. Where levels are folded, the root goes by the name of the lowest level in it.
+pub(crate) const fn level_name(level: u32) -> &'static str {
     match level {
         1 => "PTE",
-        level if level == P::GEOMETRY.levels => "PGD",
         2 => "PMD",
-        _ => "PUD",
+        3 => "PUD",
+        _ => "PGD",
     }
 }
 

@@ -1,0 +1,67 @@
+//! `munmap` (`mm/mmap.c`, `do_vmi_align_munmap`): detach the VMAs under the write lock, do the rest as a reader.
+//!
+//! It is correct to go on as a reader: no lookup returns the detached VMAs any more, so no fault populates the range.
+
+use thiserror::Error;
+
+use crate::mm::{Mm, Vma};
+use crate::phys::CpuId;
+use crate::platform::{Platform, enter};
+use crate::x86::VirtAddr;
+
+use super::free_pgtables::{Range, free_pgtables};
+use super::gather::Gather;
+use super::zap::unmap_page_range;
+
+/// Why a range could not be unmapped; the name is Linux's errno.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum UnmapError {
+    /// The range has no page, does not start at one, or reaches beyond user space.
+    #[error("EINVAL: a range needs at least one page, must start at a page boundary and lie in user space")]
+    Invalid,
+}
+
+/// Unmaps the pages of `bytes` bytes from `start`. What is not mapped there is no error.
+///
+/// # Errors
+/// As Linux: see [`UnmapError`].
+pub fn munmap<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, bytes: u64) -> Result<(), UnmapError> {
+    let end = checked_end::<P>(start, bytes).ok_or(UnmapError::Invalid)?;
+    enter::<P>("munmap", format_args!("{start}-{end}")).run(|| unmap(mm, cpu, start, end), |()| "0".to_owned());
+    Ok(())
+}
+
+fn checked_end<P: Platform>(start: VirtAddr, bytes: u64) -> Option<VirtAddr> {
+    let bytes = bytes.checked_next_multiple_of(P::GEOMETRY.page_size()).filter(|bytes| *bytes > 0)?;
+    let end = start.bytes().checked_add(bytes).filter(|end| *end <= P::GEOMETRY.task_size())?;
+    start.is_page_aligned(P::GEOMETRY).then(|| VirtAddr::user(end))
+}
+
+fn unmap<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, end: VirtAddr) {
+    let mut vmas = mm.mmap_lock().write();
+    let detached = vmas.detach(start, end);
+    let (Some(first), Some(last)) = (detached.first(), detached.last()) else { return };
+    let range = Range::from((first.start(), last.end()));
+    let bounds = Range {
+        start: vmas.end_below(first.start()).map_or(0, VirtAddr::bytes),
+        end: vmas.start_above(last.end()).map_or(u64::MAX, VirtAddr::bytes),
+    };
+    let vmas = vmas.downgrade();
+    remove(mm, cpu, &detached, range, bounds);
+    drop(vmas);
+}
+
+/// Takes away what the detached VMAs map, and the tables that only they used (`unmap_region`).
+pub(super) fn remove<P: Platform>(mm: &Mm<P>, cpu: CpuId, detached: &[Vma<P>], range: Range, bounds: Range) {
+    let mut gather = Gather::new(mm, cpu);
+    for vma in detached {
+        unmap_page_range(mm, &mut gather, vma.start(), vma.end());
+    }
+    for vma in detached {
+        if let Some(anon_vma) = vma.anon_vma() {
+            anon_vma.unlink(vma);
+        }
+    }
+    free_pgtables(mm, &mut gather, range, bounds);
+    gather.finish();
+}

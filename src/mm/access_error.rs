@@ -1,0 +1,111 @@
+//! Whether the VMA allows the access (`arch/x86/mm/fault.c`, `access_error`; `mmu_context.h`, `arch_vma_access_permitted`).
+
+use crate::platform::{Platform, enter};
+use crate::x86::ErrorCode;
+
+use super::fault_flags::FaultFlags;
+use super::task::Task;
+use super::vma::{VmFlags, Vma};
+
+/// Whether the rights of a VMA forbid an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Allowed,
+    Denied,
+}
+
+/// Judges an access by its error code.
+pub(super) fn access_error<P: Platform>(error_code: ErrorCode, vma: &Vma<P>, task: &Task) -> Verdict {
+    enter::<P>("access_error", format_args!("error_code={:#x}, vma={vma:?}", error_code.bits())).run(
+        || if denies(error_code, vma, task) { Verdict::Denied } else { Verdict::Allowed },
+        |verdict| format!("{verdict:?}"),
+    )
+}
+
+fn denies<P: Platform>(error_code: ErrorCode, vma: &Vma<P>, task: &Task) -> bool {
+    if error_code.intersects(ErrorCode::KEY | ErrorCode::SGX | ErrorCode::SHADOW_STACK) {
+        // No VMA is an enclave or a shadow stack here.
+        return true;
+    }
+    if !key_allows(kind_of(error_code), vma.flags(), task.pkru()) {
+        return true;
+    }
+    if error_code.contains(ErrorCode::WRITE) {
+        return !vma.flags().contains(VmFlags::WRITE);
+    }
+    error_code.contains(ErrorCode::PROTECTION) || !vma.is_accessible()
+}
+
+fn kind_of(error_code: ErrorCode) -> FaultFlags {
+    let mut kind = FaultFlags::empty();
+    kind.set(FaultFlags::WRITE, error_code.contains(ErrorCode::WRITE));
+    kind.set(FaultFlags::INSTRUCTION, error_code.contains(ErrorCode::FETCH));
+    kind
+}
+
+/// Whether the protection key allows the access (`arch_vma_access_permitted`).
+pub(super) fn arch_vma_access_permitted<P: Platform>(vma: &Vma<P>, flags: FaultFlags, task: &Task) -> Verdict {
+    enter::<P>("arch_vma_access_permitted", format_args!("key={}", vma.flags().pkey())).run(
+        || if key_allows(flags, vma.flags(), task.pkru()) { Verdict::Allowed } else { Verdict::Denied },
+        |verdict| format!("{verdict:?}"),
+    )
+}
+
+/// Fetches are not subject to keys; PKRU has an access-disable and a write-disable bit for each.
+fn key_allows(kind: FaultFlags, vma: VmFlags, pkru: u32) -> bool {
+    if kind.contains(FaultFlags::INSTRUCTION) {
+        return true;
+    }
+    let bits = pkru >> (vma.pkey() * 2) & 0b11;
+    let forbidden = if kind.contains(FaultFlags::WRITE) { 0b11 } else { 0b01 };
+    bits & forbidden == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phys::CpuId;
+    use crate::platform::{Native, X86_64};
+    use crate::x86::VirtAddr;
+
+    fn verdict(error_code: u64, rights: VmFlags) -> Verdict {
+        let vma = Vma::<Native<X86_64>>::new(VirtAddr::user(0x1000), VirtAddr::user(0x2000), rights);
+        access_error(ErrorCode::from_bits_truncate(error_code), &vma, &Task::new(CpuId::new(0)))
+    }
+
+    #[test]
+    fn rights_decide() {
+        use Verdict::{Allowed, Denied};
+        let read = VmFlags::READ;
+        for (error_code, rights, expected) in [
+            (0x4, read, Allowed),
+            (0x4, VmFlags::empty(), Denied),
+            (0x5, read, Denied),
+            (0x6, read, Denied),
+            (0x6, read | VmFlags::WRITE, Allowed),
+            (0x7, read | VmFlags::WRITE, Allowed),
+            (0x14, read | VmFlags::EXEC, Allowed),
+            (0x15, read, Denied),
+            (0x24, read, Denied),
+            (0x44, read | VmFlags::WRITE, Denied),
+            (0x8004, read, Denied),
+        ] {
+            assert_eq!(verdict(error_code, rights), expected, "{error_code:#x} on {rights:?}");
+        }
+    }
+
+    #[test]
+    fn keys_forbid_data_but_not_code() {
+        let key_3 = VmFlags::from_bits_truncate(3 << 32);
+        assert_eq!(key_3.pkey(), 3);
+        for (pkru, kind, allowed) in [
+            (0b01 << 6, FaultFlags::empty(), false),
+            (0b10 << 6, FaultFlags::empty(), true),
+            (0b10 << 6, FaultFlags::WRITE, false),
+            (0b11 << 6, FaultFlags::INSTRUCTION, true),
+            (0b11 << 4, FaultFlags::WRITE, true),
+        ] {
+            assert_eq!(key_allows(kind, key_3, pkru), allowed, "{pkru:#b} {kind}");
+        }
+    }
+}

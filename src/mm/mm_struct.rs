@@ -1,0 +1,121 @@
+//! An address space (`struct mm_struct`).
+
+use std::fmt;
+use std::io;
+
+use thiserror::Error;
+
+use crate::locks::{RwSem, Spin};
+use crate::phys::{CpuId, OutOfMemory, PageState, Pfn, PhysMem};
+use crate::platform::{Arc, Platform, Tally};
+use crate::x86::Machine;
+
+use super::entry_at::EntryAt;
+use super::vma_tree::VmaTree;
+
+/// An address space, shared by the tasks of a process.
+pub struct Mm<P: Platform> {
+    machine: Arc<Machine<P>>,
+    pgd: Pfn,
+    mmap_lock: RwSem<P, VmaTree<P>>,
+    page_table_lock: Spin<P, ()>,
+    rss_anon_pages: P::Counter,
+    pgtables_bytes: P::Counter,
+}
+
+/// Why an address space could not be made.
+#[derive(Debug, Error)]
+pub enum MmError {
+    /// The machine has no frame for the root table.
+    #[error("no frame is free for the root table")]
+    OutOfMemory,
+    /// The host has not the memory for a machine.
+    #[error("the host has not the memory for the machine's: {0}")]
+    Host(#[from] io::Error),
+}
+
+impl From<OutOfMemory> for MmError {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}
+
+impl<P: Platform> Mm<P> {
+    /// An empty address space: a root table and nothing else (`mm_init`).
+    ///
+    /// # Errors
+    /// If there is no frame for the root table.
+    pub fn new(machine: Arc<Machine<P>>, cpu: CpuId) -> Result<Self, MmError> {
+        let pgd = machine.memory().alloc_page(cpu, PageState::Table { level: P::GEOMETRY.levels })?;
+        machine.memory().clear_page(pgd);
+        Ok(Self {
+            machine,
+            pgd,
+            mmap_lock: RwSem::new("mm->mmap_lock", VmaTree::new()),
+            page_table_lock: Spin::new("mm->page_table_lock", ()),
+            rss_anon_pages: P::Counter::default(),
+            pgtables_bytes: P::Counter::default(),
+        })
+    }
+
+    /// The machine that it lives on.
+    pub fn machine(&self) -> &Machine<P> {
+        &self.machine
+    }
+
+    /// The machine's memory.
+    pub fn memory(&self) -> &PhysMem<P> {
+        self.machine.memory()
+    }
+
+    /// The root table (`mm->pgd`).
+    pub fn pgd(&self) -> Pfn {
+        self.pgd
+    }
+
+    /// The lock of the VMAs.
+    pub fn mmap_lock(&self) -> &RwSem<P, VmaTree<P>> {
+        &self.mmap_lock
+    }
+
+    /// The lock of the tables above the PMD tables, and of `anon_vma` pointers (PGL).
+    pub fn page_table_lock(&self) -> &Spin<P, ()> {
+        &self.page_table_lock
+    }
+
+    /// Anonymous pages that are mapped (`MM_ANONPAGES`). Exact when nobody faults.
+    pub fn rss_anon_pages(&self) -> i64 {
+        self.rss_anon_pages.read()
+    }
+
+    /// Counts anonymous pages mapped or, if negative, unmapped (`add_mm_counter`).
+    pub fn add_rss_anon(&self, pages: i64) {
+        self.rss_anon_pages.add(pages);
+    }
+
+    /// Bytes of page tables below the root. Exact when nobody faults.
+    pub fn pgtables_bytes(&self) -> i64 {
+        self.pgtables_bytes.read()
+    }
+
+    /// Counts tables linked or, if negative, unlinked (`mm_inc_nr_ptes` and its kin).
+    pub fn add_tables(&self, tables: i64) {
+        self.pgtables_bytes.add(tables * P::GEOMETRY.page_size() as i64);
+    }
+
+    /// The word of an entry. Whoever uses it says by which ordering.
+    pub(crate) fn entry(&self, at: EntryAt) -> &P::AtomicU64 {
+        self.memory().word(at.table, at.index)
+    }
+
+    /// Frees the root table of an address space whose other tables are gone (`pgd_free`).
+    pub(crate) fn free_pgd(&self, cpu: CpuId) {
+        self.memory().free_uncharged(cpu, self.pgd);
+    }
+}
+
+impl<P: Platform> fmt::Debug for Mm<P> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Mm").field("pgd", &self.pgd).finish_non_exhaustive()
+    }
+}

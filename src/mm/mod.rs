@@ -1,0 +1,49 @@
+//! The kernel's memory management: address spaces, page tables and the fault path, with Linux's names (6.8 to 6.12).
+//!
+//! The path of a fault, a file a stop:
+//!
+//! ```text
+//! exception          exc_page_fault > handle_page_fault > do_user_addr_fault
+//! fault_lock           lock_mm_and_find_vma
+//! access_error         access_error, arch_vma_access_permitted
+//! handle_mm_fault      handle_mm_fault > sanitize_fault_flags, lru_gen_enter_fault, mm_account_fault
+//! walk                   __handle_mm_fault > p4d_alloc, pud_alloc, pmd_alloc
+//! handle_pte_fault         handle_pte_fault
+//! anonymous                  do_anonymous_page
+//! wp_page                    do_wp_page
+//! pte_table                    pte_alloc, pte_offset_map_lock
+//! ```
+
+mod access_error;
+mod anon_vma;
+mod anonymous;
+mod entry_at;
+mod exception;
+mod fault_flags;
+mod fault_lock;
+mod handle_mm_fault;
+mod handle_pte_fault;
+mod mm_struct;
+mod mmap;
+mod pte_table;
+mod rmap;
+mod task;
+mod vma;
+mod vma_tree;
+mod vmf;
+mod walk;
+mod wp_page;
+
+pub use anon_vma::AnonVma;
+pub use entry_at::EntryAt;
+pub use exception::{Ending, FaultCode, Oops, Process};
+pub use fault_flags::FaultFlags;
+pub use fault_lock::FaultLock;
+pub use mm_struct::{Mm, MmError};
+pub use mmap::{MapError, Placement, Protection, mmap};
+pub use pte_table::{LockedTable, PteTable};
+pub use rmap::remove_rmap;
+pub use task::{FaultCounts, Task};
+pub use vma::{VmFlags, Vma};
+pub use vma_tree::VmaTree;
+pub use vmf::{FaultError, VmFault};

@@ -1,0 +1,128 @@
+//! Invariants of pages: D14 to D18, D22, D24, D25.
+
+use crate::mm::Vma;
+use crate::phys::{Mapping, Page, PageState, Pfn, PhysMem};
+use crate::platform::{AtomicWord, Ordering, Platform};
+use crate::x86::{PteVal, VirtAddr};
+
+use super::ghost::Allowed;
+use super::layout::Quiet;
+
+/// One word of a frame, when nobody runs.
+pub(super) fn word_at<P: Platform>(memory: &PhysMem<P>, pfn: Pfn, word: usize) -> u64 {
+    // ORDER none: nobody runs.
+    memory.word(pfn, word).load(Ordering::Relaxed)
+}
+
+/// Entries that map a page of a user's own.
+fn counted<P: Platform>(quiet: &Quiet<'_, P>) -> impl Iterator<Item = (VirtAddr, PteVal)> {
+    quiet.layout.pages.iter().copied().filter(|(_, entry)| entry.is_present() && !entry.is_special())
+}
+
+/// Every page of a user's own, mapped or not.
+fn user_pages<'a, P: Platform>(quiet: &'a Quiet<'_, P>) -> impl Iterator<Item = (Pfn, &'a Page<P>)> {
+    quiet.mm.memory().pages().filter(|(_, page)| page.state() == PageState::User)
+}
+
+pub(super) fn allocated<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let mut evaluated = 0;
+    for (address, entry) in counted(quiet) {
+        let state = quiet.mm.memory().page(entry.pfn()).state();
+        if state != PageState::User {
+            return Err(format!("{address} maps frame {}, which is {state:?}", entry.pfn()));
+        }
+        evaluated += 1;
+    }
+    Ok(evaluated)
+}
+
+pub(super) fn mapcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let mut evaluated = 0;
+    for (pfn, page) in user_pages(quiet) {
+        let (mapcount, mapped) = (page.mapcount(), quiet.layout.mappings(pfn));
+        if mapcount != mapped {
+            return Err(format!("page {pfn} has mapcount {mapcount}, and {mapped} entries map it"));
+        }
+        evaluated += 1;
+    }
+    Ok(evaluated)
+}
+
+pub(super) fn refcount_covers_mapcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let mut evaluated = 0;
+    for (pfn, page) in user_pages(quiet) {
+        let (refcount, mapcount) = (page.refcount() as i64, page.mapcount());
+        if refcount < mapcount {
+            return Err(format!("page {pfn} has refcount {refcount} and mapcount {mapcount}"));
+        }
+        evaluated += 1;
+    }
+    Ok(evaluated)
+}
+
+pub(super) fn refcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let mut evaluated = 0;
+    for (pfn, page) in user_pages(quiet) {
+        let (refcount, mapcount) = (page.refcount() as i64, page.mapcount());
+        if refcount != mapcount {
+            return Err(format!("page {pfn} has refcount {refcount} and mapcount {mapcount}: a reference leaked"));
+        }
+        evaluated += 1;
+    }
+    Ok(evaluated)
+}
+
+pub(super) fn rss<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let (counted, mapped) = (quiet.mm.rss_anon_pages(), counted(quiet).count() as i64);
+    if counted == mapped { Ok(1) } else { Err(format!("it is {counted}, and {mapped} pages are mapped")) }
+}
+
+/// Words that no store touched still hold the zeros that the kernel wrote.
+pub(super) fn contents<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let stored = Allowed::new(quiet.ghost).words();
+    let mut evaluated = 0;
+    for (page, entry) in quiet.layout.pages.iter().filter(|(_, entry)| entry.is_present()) {
+        for word in 0..P::GEOMETRY.entries() {
+            let address = page.offset(word as u64 * 8);
+            let held = word_at(quiet.mm.memory(), entry.pfn(), word);
+            if held != 0 && !stored.contains(&address) {
+                return Err(format!("nobody stored to {address}, which holds {held:#x}"));
+            }
+            evaluated += 1;
+        }
+    }
+    Ok(evaluated)
+}
+
+pub(super) fn findable<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let vmas = quiet.mm.mmap_lock().read();
+    let mut evaluated = 0;
+    for (address, entry) in counted(quiet) {
+        let page = quiet.mm.memory().page(entry.pfn());
+        let vma = vmas.iter().find(|vma| vma.contains(address));
+        let vma = vma.ok_or_else(|| format!("{address} maps page {} outside of every VMA", entry.pfn()))?;
+        let expected = vma.anon_vma().map(|anon_vma| Mapping::Anon(anon_vma.id()));
+        if Some(page.mapping()) != expected || page.index() != vma.linear_page_index(address) || !linked(vma) {
+            let (mapping, index) = (page.mapping(), page.index());
+            return Err(format!("page {} is {mapping:?} at index {index:#x}, not found from {vma:?}", entry.pfn()));
+        }
+        evaluated += 1;
+    }
+    Ok(evaluated)
+}
+
+fn linked<P: Platform>(vma: &Vma<P>) -> bool {
+    vma.anon_vma().is_some_and(|anon_vma| anon_vma.vma_starts().contains(&vma.start().bytes()))
+}
+
+pub(super) fn zero_page<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let zero = quiet.mm.machine().zero_page();
+    let mut evaluated = 0;
+    for (address, entry) in quiet.layout.pages.iter().filter(|(_, entry)| entry.pfn() == zero) {
+        if !entry.is_special() || entry.is_writable() {
+            return Err(format!("{address} maps it by the entry {entry}"));
+        }
+        evaluated += 1;
+    }
+    Ok(evaluated)
+}

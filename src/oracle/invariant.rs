@@ -1,0 +1,76 @@
+//! The list of invariants, and evaluating them.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::platform::Platform;
+
+use super::layout::Quiet;
+use super::{folios, ghost, ledgers, tables};
+
+/// A statement about an address space at rest.
+pub struct Invariant<P: Platform> {
+    /// Its number.
+    pub id: &'static str,
+    /// The statement.
+    pub words: &'static str,
+    check: fn(&Quiet<'_, P>) -> Result<u64, String>,
+}
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{id}: {words}; but {detail}")]
+pub struct Broken {
+    /// Its number.
+    pub id: &'static str,
+    /// The statement.
+    pub words: &'static str,
+    /// What was found instead.
+    pub detail: String,
+}
+
+/// How many facts each invariant was evaluated on.
+pub type Evaluated = BTreeMap<&'static str, u64>;
+
+/// What holds whenever nobody runs.
+pub fn at_rest<P: Platform>() -> Vec<Invariant<P>> {
+    let invariant = |id, words, check| Invariant { id, words, check };
+    vec![
+        invariant("D1", "a table page has exactly one owner", tables::one_owner::<P>),
+        invariant("D5", "a linked table was set up before it was linked", tables::set_up::<P>),
+        invariant("D8", "pgtables_bytes counts the tables below the root", tables::pgtables_bytes::<P>),
+        invariant("D14", "a present entry names an allocated page", folios::allocated::<P>),
+        invariant("D15", "mapcount is the number of entries that map the page", folios::mapcount::<P>),
+        invariant("D16", "refcount is at least mapcount", folios::refcount_covers_mapcount::<P>),
+        invariant("D17", "refcount is mapcount and nothing else", folios::refcount::<P>),
+        invariant("D18", "RSS counts the pages that are mapped, zero pages apart", folios::rss::<P>),
+        invariant("D22", "a page is zeroed before an entry shows it", folios::contents::<P>),
+        invariant("D24", "a mapped page is findable through its anon_vma", folios::findable::<P>),
+        invariant("D25", "the zero page is mapped special and read-only", folios::zero_page::<P>),
+        invariant("D37", "no completed store is lost", ghost::no_lost_write::<P>),
+        invariant("D52", "each fault releases the fault lock exactly once", ledgers::fault_lock::<P>),
+        invariant("D54", "each fault is counted exactly once", ledgers::counted_once::<P>),
+    ]
+}
+
+/// What holds after the address space is gone.
+pub fn after_exit<P: Platform>() -> Vec<Invariant<P>> {
+    vec![Invariant { id: "D13", words: "after exit nothing is left", check: ledgers::nothing_left::<P> }]
+}
+
+/// Evaluates `invariants`, and adds how often each was to `evaluated`.
+///
+/// # Errors
+/// The first one that does not hold.
+pub fn verify<P: Platform>(
+    invariants: &[Invariant<P>],
+    quiet: &Quiet<'_, P>,
+    evaluated: &mut Evaluated,
+) -> Result<(), Broken> {
+    for Invariant { id, words, check } in invariants {
+        let facts = check(quiet).map_err(|detail| Broken { id, words, detail })?;
+        *evaluated.entry(id).or_default() += facts;
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! What the tables of an address space say, read when nobody runs.
+
+use crate::mm::{EntryAt, FaultCounts, Mm};
+use crate::phys::Pfn;
+use crate::platform::{AtomicWord, Ordering, Platform};
+use crate::x86::{PteVal, TableVal, VirtAddr};
+
+use super::ghost::GhostLog;
+
+/// Every table and every mapped page of an address space.
+#[derive(Debug, Default)]
+pub struct Layout {
+    /// Tables below the root, with their levels, once for each entry that points to one.
+    pub tables: Vec<(Pfn, u32)>,
+    /// Entries of PTE tables that are not empty, with the addresses that they translate.
+    pub pages: Vec<(VirtAddr, PteVal)>,
+}
+
+impl Layout {
+    /// Reads the tables of `mm`.
+    pub fn of<P: Platform>(mm: &Mm<P>) -> Self {
+        let mut layout = Self::default();
+        layout.read(mm, EntryAt { table: mm.pgd(), index: 0, level: P::GEOMETRY.levels }, 0);
+        layout
+    }
+
+    /// Entries that map the frame.
+    pub fn mappings(&self, pfn: Pfn) -> i64 {
+        self.pages.iter().filter(|(_, entry)| entry.pfn() == pfn).count() as i64
+    }
+
+    /// The entry of the page that holds `address`.
+    pub fn entry_for<P: Platform>(&self, address: VirtAddr) -> Option<PteVal> {
+        let page = address.page_start(P::GEOMETRY);
+        self.pages.iter().find(|(at, _)| *at == page).map(|(_, entry)| *entry)
+    }
+
+    fn read<P: Platform>(&mut self, mm: &Mm<P>, table: EntryAt, base: u64) {
+        let span = P::GEOMETRY.page_size() << ((table.level - 1) * P::GEOMETRY.index_bits);
+        for index in 0..P::GEOMETRY.entries() {
+            let translates = base + index as u64 * span;
+            if translates >= P::GEOMETRY.task_size() {
+                break;
+            }
+            // ORDER none: nobody runs.
+            let bits = mm.entry(EntryAt { index, ..table }).load(Ordering::Relaxed);
+            match (table.level, TableVal::from_bits(bits).target()) {
+                (1, _) if PteVal::from_bits(bits).is_none() => {}
+                (1, _) => self.pages.push((VirtAddr::user(translates), PteVal::from_bits(bits))),
+                (_, None) => {}
+                (level, Some(child)) => {
+                    self.tables.push((child, level - 1));
+                    self.read(mm, EntryAt { table: child, index: 0, level: level - 1 }, translates);
+                }
+            }
+        }
+    }
+}
+
+/// An address space at rest: nobody runs, and every LRU batch is drained.
+#[derive(Debug)]
+pub struct Quiet<'a, P: Platform> {
+    /// The address space.
+    pub mm: &'a Mm<P>,
+    /// What its tables say.
+    pub layout: Layout,
+    /// The accounts of every task that ran in it.
+    pub tasks: &'a [FaultCounts],
+    /// What every task stored, loaded and discarded.
+    pub ghost: &'a [GhostLog],
+}

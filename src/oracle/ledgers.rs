@@ -1,0 +1,49 @@
+//! Invariants of accounting: D13, D52, D54.
+
+use crate::phys::PageState;
+use crate::platform::Platform;
+
+use super::layout::Quiet;
+
+pub(super) fn fault_lock<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    for (task, counts) in quiet.tasks.iter().enumerate() {
+        let (taken, released) = (counts.locks_taken, counts.locks_released);
+        if taken != released || taken < counts.calls {
+            return Err(format!("task {task} took it {taken} times and released it {released} times"));
+        }
+    }
+    Ok(quiet.tasks.iter().map(|counts| counts.calls).sum())
+}
+
+pub(super) fn counted_once<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    for (task, counts) in quiet.tasks.iter().enumerate() {
+        let handled = counts.min_flt + counts.maj_flt;
+        if counts.pgfault != counts.calls || handled + counts.errors != counts.calls {
+            return Err(format!("task {task} has {counts:?}"));
+        }
+    }
+    Ok(quiet.tasks.iter().map(|counts| counts.calls).sum())
+}
+
+pub(super) fn nothing_left<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let memory = quiet.mm.memory();
+    for (name, left) in [
+        ("pgtables_bytes", quiet.mm.pgtables_bytes()),
+        ("RSS", quiet.mm.rss_anon_pages()),
+        ("charged pages", memory.memcg().charged_pages() as i64),
+        ("pages on the LRU lists", memory.lru().listed() as i64),
+    ] {
+        if left != 0 {
+            return Err(format!("{name} is {left}"));
+        }
+    }
+    for (pfn, page) in memory.pages() {
+        let state = page.state();
+        if state != PageState::Free && state != PageState::Reserved {
+            return Err(format!("frame {pfn} is still {state:?}"));
+        }
+    }
+    let (free, frames) = (memory.zone().free_frames(), memory.frames());
+    // The zero page is the one frame that is never free.
+    if free + 1 == frames { Ok(1) } else { Err(format!("{free} of {frames} frames are free, besides the zero page")) }
+}

@@ -1,0 +1,15 @@
+//! What must be true: the invariants, and the ghost state that some of them need.
+//!
+//! The numbers are those of the list in `docs/invariants.md`. [`at_rest`] holds whenever nobody runs, [`after_exit`] once the
+//! address space is gone.
+
+mod folios;
+mod ghost;
+mod invariant;
+mod layout;
+mod ledgers;
+mod tables;
+
+pub use ghost::{GhostEvent, GhostLog};
+pub use invariant::{Broken, Evaluated, Invariant, after_exit, at_rest, verify};
+pub use layout::{Layout, Quiet};

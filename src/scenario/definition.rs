@@ -1,0 +1,116 @@
+//! What a scenario is made of.
+
+use crate::mm::Protection;
+
+/// A small world, its actors, and every outcome that it can have.
+///
+/// Pages and words are numbered: page 0 is the first of user space, word 0 the first of its page.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// Its name, after the race that it shows.
+    pub name: &'static str,
+    /// The file it stands in.
+    pub family: &'static str,
+    /// What it claims, as a sentence.
+    pub claim: &'static str,
+    /// The page tables.
+    pub shape: ShapeName,
+    /// What is mapped at first.
+    pub vmas: &'static [VmaSpec],
+    /// What is done before the actors start, alone.
+    pub setup: &'static [Op],
+    /// Who races.
+    pub actors: &'static [Actor],
+    /// Every outcome, in the words of [`super::Outcome`].
+    pub outcomes: &'static [&'static str],
+    /// Preemptions that loom may use in one execution; `None` is all interleavings.
+    pub loom_preemptions: Option<usize>,
+}
+
+/// The page tables of a scenario's world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShapeName {
+    /// 2 levels of 2 entries: 4 pages of 2 words.
+    TwoLevels,
+    /// 4 levels of 2 entries: 16 pages of 2 words.
+    FourLevels,
+}
+
+/// A mapping of anonymous private memory.
+#[derive(Clone, Copy, Debug)]
+pub struct VmaSpec {
+    /// Its first page.
+    pub page: u64,
+    /// Its pages.
+    pub pages: u64,
+    /// Its rights.
+    pub protection: Protection,
+}
+
+/// One of the threads that race, on a CPU of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Actor {
+    /// Its name, one letter.
+    pub name: &'static str,
+    /// What it does, one after the other.
+    pub ops: &'static [Op],
+}
+
+/// Something that an actor does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// A user's store of a whole word.
+    Write {
+        /// The page.
+        page: u64,
+        /// The word of it.
+        word: u64,
+        /// What is stored.
+        value: u64,
+    },
+    /// A user's load of a whole word.
+    Read {
+        /// The page.
+        page: u64,
+        /// The word of it.
+        word: u64,
+    },
+    /// A user's instruction fetch.
+    Execute {
+        /// The page.
+        page: u64,
+    },
+    /// The system call.
+    Munmap {
+        /// The first page.
+        page: u64,
+        /// Pages.
+        pages: u64,
+    },
+}
+
+/// A store of `value` to a word.
+pub const fn write(page: u64, word: u64, value: u64) -> Op {
+    Op::Write { page, word, value }
+}
+
+/// A load of a word.
+pub const fn read(page: u64, word: u64) -> Op {
+    Op::Read { page, word }
+}
+
+/// An instruction fetch from a page.
+pub const fn execute(page: u64) -> Op {
+    Op::Execute { page }
+}
+
+/// The system call `munmap`.
+pub const fn munmap(page: u64, pages: u64) -> Op {
+    Op::Munmap { page, pages }
+}
+
+/// Readable and writable, the usual rights.
+pub(super) const READ_WRITE: Protection = Protection::READ.union(Protection::WRITE);
+
+/// The usual world: one mapping of pages 0 and 1, readable and writable.
+pub(super) const TWO_PAGES: &[VmaSpec] = &[VmaSpec { page: 0, pages: 2, protection: READ_WRITE }];

@@ -1,0 +1,28 @@
+//! A fault against `munmap` of its page.
+
+use super::definition::{Actor, Scenario, ShapeName, TWO_PAGES, munmap, write};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "fault-munmap",
+        family: "fault_munmap",
+        claim: "a write either completes before munmap discards it, or gets SEGV_MAPERR; nothing leaks",
+        shape: ShapeName::TwoLevels,
+        vmas: TWO_PAGES,
+        setup: &[],
+        actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "U", ops: &[munmap(0, 2)] }],
+        outcomes: &[],
+        loom_preemptions: Some(3),
+    },
+    Scenario {
+        name: "fault-munmap-neighbour",
+        family: "fault_munmap",
+        claim: "munmap of one page keeps the table that a fault on its neighbour uses",
+        shape: ShapeName::TwoLevels,
+        vmas: TWO_PAGES,
+        setup: &[write(1, 0, 9)],
+        actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "U", ops: &[munmap(1, 1)] }],
+        outcomes: &[],
+        loom_preemptions: Some(3),
+    },
+];

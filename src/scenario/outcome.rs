@@ -1,0 +1,67 @@
+//! What came out of an execution, in words that a scenario can declare.
+//!
+//! ```text
+//! A wrote; B read 0; page 0 is A's; +2 -1 pages; +1 -0 tables
+//! ```
+//!
+//! says what each actor's operations returned, whose page every mapped page is in the end, and how many pages and tables
+//! the actors allocated and freed. `zero` is the zero page; a page that the set-up allocated is `setup`'s.
+
+use std::fmt;
+
+use crate::mm::{Ending, FaultCode};
+use crate::x86::Completion;
+
+/// What came out of one execution.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Outcome {
+    /// For each actor, its name and what its operations returned.
+    pub actors: Vec<(&'static str, Vec<String>)>,
+    /// Each page that is mapped in the end, and whose it is.
+    pub pages: Vec<(u64, String)>,
+    /// Users' pages that the actors allocated, and that were freed.
+    pub user_frames: (i64, i64),
+    /// Tables that the actors allocated, and that were freed.
+    pub table_frames: (i64, i64),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, results) in &self.actors {
+            write!(formatter, "{name} {}; ", results.join(", "))?;
+        }
+        for (page, owner) in &self.pages {
+            write!(formatter, "page {page} is {owner}; ")?;
+        }
+        let ((pages, pages_freed), (tables, tables_freed)) = (self.user_frames, self.table_frames);
+        write!(formatter, "+{pages} -{pages_freed} pages; +{tables} -{tables_freed} tables")
+    }
+}
+
+/// What a store returned.
+pub(super) fn stored(completion: Completion<Ending>) -> String {
+    match completion {
+        Completion::Done(_) => "wrote".to_owned(),
+        Completion::Ended(ending) => ended(ending),
+    }
+}
+
+/// What a load or a fetch returned.
+pub(super) fn loaded(completion: Completion<Ending>) -> String {
+    match completion {
+        Completion::Done(value) => format!("read {}", value.unwrap_or_default()),
+        Completion::Ended(ending) => ended(ending),
+    }
+}
+
+fn ended(ending: Ending) -> String {
+    match ending {
+        Ending::Sigsegv(FaultCode::MapErr, _) => "got MAPERR",
+        Ending::Sigsegv(FaultCode::AccErr, _) => "got ACCERR",
+        Ending::Sigbus(_) => "got SIGBUS",
+        Ending::OutOfMemory => "got OOM",
+        Ending::Efault => "got EFAULT",
+        Ending::Oops(_) => "oopsed",
+    }
+    .to_owned()
+}

@@ -1,0 +1,28 @@
+//! A read fault against a write fault of one page.
+
+use super::definition::{Actor, Scenario, ShapeName, TWO_PAGES, read, write};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "read-write",
+        family: "read_write",
+        claim: "a read fault maps the zero page or finds the writer's page; the writer replaces the zero page safely",
+        shape: ShapeName::TwoLevels,
+        vmas: TWO_PAGES,
+        setup: &[write(1, 0, 9)],
+        actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "W", ops: &[write(0, 0, 7)] }],
+        outcomes: &[],
+        loom_preemptions: Some(3),
+    },
+    Scenario {
+        name: "zero-page-writers",
+        family: "read_write",
+        claim: "two writers of a page that a read mapped as the zero page leave one copy with both stores",
+        shape: ShapeName::TwoLevels,
+        vmas: TWO_PAGES,
+        setup: &[write(1, 0, 9), read(0, 0)],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(0, 1, 2)] }],
+        outcomes: &[],
+        loom_preemptions: Some(3),
+    },
+];

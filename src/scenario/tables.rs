@@ -1,0 +1,28 @@
+//! Faults that meet in the tables, not in an entry.
+
+use super::definition::{Actor, READ_WRITE, Scenario, ShapeName, TWO_PAGES, VmaSpec, write};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "neighbours-new-table",
+        family: "tables",
+        claim: "faults on neighbouring PTEs of one missing table link it once and both install",
+        shape: ShapeName::TwoLevels,
+        vmas: TWO_PAGES,
+        setup: &[],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
+        outcomes: &[],
+        loom_preemptions: Some(3),
+    },
+    Scenario {
+        name: "split-at-pud",
+        family: "tables",
+        claim: "faults whose tables differ from the PUD level on share the tables above and link each of their own",
+        shape: ShapeName::FourLevels,
+        vmas: &[VmaSpec { page: 0, pages: 16, protection: READ_WRITE }],
+        setup: &[],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(4, 0, 2)] }],
+        outcomes: &[],
+        loom_preemptions: Some(2),
+    },
+];
