@@ -11,7 +11,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: &[write(1, 0, 9)],
         actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "W", ops: &[write(0, 0, 7)] }],
-        outcomes: &[],
+        outcomes: &[
+            "R read 0; W wrote; page 0 is W's; page 1 is setup's; +1 -0 pages; +0 -0 tables",
+            "R read 0; W wrote; page 0 is W's; page 1 is setup's; +2 -1 pages; +0 -0 tables",
+            "R read 7; W wrote; page 0 is W's; page 1 is setup's; +1 -0 pages; +0 -0 tables",
+            "R read 7; W wrote; page 0 is W's; page 1 is setup's; +2 -1 pages; +0 -0 tables",
+        ],
         loom_preemptions: Some(3),
     },
     Scenario {
@@ -22,7 +27,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: &[write(1, 0, 9), read(0, 0)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(0, 1, 2)] }],
-        outcomes: &[],
+        outcomes: &[
+            "A wrote; B wrote; page 0 is A's; page 1 is setup's; +1 -0 pages; +0 -0 tables",
+            "A wrote; B wrote; page 0 is A's; page 1 is setup's; +2 -1 pages; +0 -0 tables",
+            "A wrote; B wrote; page 0 is B's; page 1 is setup's; +1 -0 pages; +0 -0 tables",
+            "A wrote; B wrote; page 0 is B's; page 1 is setup's; +2 -1 pages; +0 -0 tables",
+        ],
         loom_preemptions: Some(3),
     },
 ];

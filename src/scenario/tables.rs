@@ -11,7 +11,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: &[],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &[],
+        outcomes: &[
+            "A wrote; B wrote; page 0 is A's; page 1 is B's; +2 -0 pages; +1 -0 tables",
+            "A wrote; B wrote; page 0 is A's; page 1 is B's; +2 -0 pages; +2 -1 tables",
+        ],
         loom_preemptions: Some(3),
     },
     Scenario {
@@ -22,7 +25,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: &[VmaSpec { page: 0, pages: 16, protection: READ_WRITE }],
         setup: &[],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(4, 0, 2)] }],
-        outcomes: &[],
-        loom_preemptions: Some(2),
+        outcomes: &[
+            "A wrote; B wrote; page 0 is A's; page 4 is B's; +2 -0 pages; +5 -0 tables",
+            "A wrote; B wrote; page 0 is A's; page 4 is B's; +2 -0 pages; +6 -1 tables",
+        ],
+        loom_preemptions: Some(3),
     },
 ];
