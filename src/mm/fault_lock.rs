@@ -31,9 +31,7 @@ impl<P: Platform> FaultLock<'_, P> {
 
 impl<P: Platform> Drop for FaultLock<'_, P> {
     fn drop(&mut self) {
-        if P::CHECKED {
-            self.task.count(|counts| counts.locks_released += 1);
-        }
+        self.task.count(|counts| counts.locks_released += 1);
     }
 }
 
@@ -49,9 +47,7 @@ pub(super) fn lock_mm_and_find_vma<'m, P: Platform>(
         || {
             let vmas = get_mmap_lock_carefully(mm, mode)?;
             let vma = vmas.lookup(address)?;
-            if P::CHECKED {
-                task.count(|counts| counts.locks_taken += 1);
-            }
+            task.count(|counts| counts.locks_taken += 1);
             Some(FaultLock { vmas, vma, task })
         },
         |lock| lock.as_ref().map_or("NULL".to_owned(), |lock| format!("vma {:?}", lock.vma())),

@@ -16,7 +16,12 @@ pub(super) fn word_at<P: Platform>(memory: &PhysMem<P>, pfn: Pfn, word: usize) -
 
 /// Entries that map a page of a user's own.
 fn counted<P: Platform>(quiet: &Quiet<'_, P>) -> impl Iterator<Item = (VirtAddr, PteVal)> {
-    quiet.layout.pages.iter().copied().filter(|(_, entry)| entry.is_present() && !entry.is_special())
+    quiet
+        .layout
+        .pages
+        .iter()
+        .map(|(address, entry)| (*address, *entry))
+        .filter(|(_, entry)| entry.is_present() && !entry.is_special())
 }
 
 /// Every page of a user's own, mapped or not.
@@ -79,13 +84,13 @@ pub(super) fn rss<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
 
 /// Words that no store touched still hold the zeros that the kernel wrote.
 pub(super) fn contents<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
-    let stored = Allowed::new(quiet.ghost).words();
+    let stored = Allowed::new(quiet.ghost);
     let mut evaluated = 0;
     for (page, entry) in quiet.layout.pages.iter().filter(|(_, entry)| entry.is_present()) {
         for word in 0..P::GEOMETRY.entries() {
             let address = page.offset(word as u64 * 8);
             let held = word_at(quiet.mm.memory(), entry.pfn(), word);
-            if held != 0 && !stored.contains(&address) {
+            if held != 0 && !stored.is_stored(address) {
                 return Err(format!("nobody stored to {address}, which holds {held:#x}"));
             }
             evaluated += 1;

@@ -1,5 +1,7 @@
 //! What the tables of an address space say, read when nobody runs.
 
+use std::collections::BTreeMap;
+
 use crate::mm::{EntryAt, FaultCounts, Mm};
 use crate::phys::Pfn;
 use crate::platform::{AtomicWord, Ordering, Platform};
@@ -13,7 +15,9 @@ pub struct Layout {
     /// Tables below the root, with their levels, once for each entry that points to one.
     pub tables: Vec<(Pfn, u32)>,
     /// Entries of PTE tables that are not empty, with the addresses that they translate.
-    pub pages: Vec<(VirtAddr, PteVal)>,
+    pub pages: BTreeMap<VirtAddr, PteVal>,
+    /// How many entries map each frame.
+    mappings: BTreeMap<Pfn, i64>,
 }
 
 impl Layout {
@@ -26,13 +30,17 @@ impl Layout {
 
     /// Entries that map the frame.
     pub fn mappings(&self, pfn: Pfn) -> i64 {
-        self.pages.iter().filter(|(_, entry)| entry.pfn() == pfn).count() as i64
+        self.mappings.get(&pfn).copied().unwrap_or(0)
     }
 
     /// The entry of the page that holds `address`.
     pub fn entry_for<P: Platform>(&self, address: VirtAddr) -> Option<PteVal> {
-        let page = address.page_start(P::GEOMETRY);
-        self.pages.iter().find(|(at, _)| *at == page).map(|(_, entry)| *entry)
+        self.pages.get(&address.page_start(P::GEOMETRY)).copied()
+    }
+
+    fn add_page(&mut self, address: VirtAddr, entry: PteVal) {
+        self.pages.insert(address, entry);
+        *self.mappings.entry(entry.pfn()).or_default() += 1;
     }
 
     fn read<P: Platform>(&mut self, mm: &Mm<P>, table: EntryAt, base: u64) {
@@ -46,7 +54,7 @@ impl Layout {
             let bits = mm.entry(EntryAt { index, ..table }).load(Ordering::Relaxed);
             match (table.level, TableVal::from_bits(bits).target()) {
                 (1, _) if PteVal::from_bits(bits).is_none() => {}
-                (1, _) => self.pages.push((VirtAddr::user(translates), PteVal::from_bits(bits))),
+                (1, _) => self.add_page(VirtAddr::user(translates), PteVal::from_bits(bits)),
                 (_, None) => {}
                 (level, Some(child)) => {
                     self.tables.push((child, level - 1));

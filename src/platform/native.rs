@@ -60,6 +60,10 @@ impl AtomicWord for AtomicU64 {
         AtomicU64::new(value)
     }
 
+    fn final_value(&mut self) -> u64 {
+        *self.get_mut()
+    }
+
     #[inline]
     fn load(&self, order: Ordering) -> u64 {
         AtomicU64::load(self, order)

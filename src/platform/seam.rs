@@ -61,6 +61,8 @@ pub trait Platform: Sized + Send + Sync + 'static {
 pub trait AtomicWord: Send + Sync + fmt::Debug {
     /// A word with a first value.
     fn new(value: u64) -> Self;
+    /// Takes the value of a word that nobody shares any more.
+    fn final_value(&mut self) -> u64;
     /// Reads the word.
     fn load(&self, order: Ordering) -> u64;
     /// Writes the word.

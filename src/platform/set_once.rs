@@ -60,8 +60,7 @@ impl<P: Platform, T> SetOnce<P, T> {
 
 impl<P: Platform, T> Drop for SetOnce<P, T> {
     fn drop(&mut self) {
-        // ORDER none: `&mut self`, nobody else is left.
-        let pointer = self.pointer.load(Ordering::Relaxed);
+        let pointer = self.pointer.final_value();
         if pointer != 0 {
             drop::<T>(reclaim(pointer));
         }

@@ -3,6 +3,8 @@
 //! # Memory ordering
 //! - O1. User data is accessed with relaxed order: what orders it is the user's own business.
 
+use std::fmt;
+
 use crate::phys::Pfn;
 use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
 
@@ -49,6 +51,18 @@ impl Instruction {
             Self::Load(_) => AccessKind::Read,
             Self::Store { .. } => AccessKind::Write,
             Self::Fetch(_) => AccessKind::Fetch,
+        }
+    }
+}
+
+impl fmt::Display for Instruction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Load(address) => write!(formatter, "load from {address}"),
+            Self::Store { address, value, bytes } => {
+                write!(formatter, "store {bytes} bytes {value:#x} to {address}")
+            }
+            Self::Fetch(address) => write!(formatter, "fetch from {address}"),
         }
     }
 }
@@ -132,7 +146,7 @@ fn attempt<P: Platform>(
     root: Pfn,
 ) -> Result<Option<u64>, PageFault> {
     let access = Access { kind: instruction.kind(), mode };
-    enter::<P>("instruction", format_args!("{instruction:?}")).run(
+    enter::<P>("instruction", format_args!("{instruction}")).run(
         || {
             let _uninterrupted = cpu.begin_instruction();
             let translation = walk(machine.memory(), root, instruction.address(), access)?;

@@ -2,8 +2,8 @@
 //!
 //! # Why companions
 //! loom remembers the last access to an atomic only. In `T1 { load y }`, `T2 { load y; store y }` the store finds T2's own
-//! load, not T1's, and the order in which T1 reads the store is never tried. A companion is an atomic that an actor updates
-//! before its own loads, and that every storing actor updates before its stores. All accesses to one companion are
+//! load, not T1's, and the order in which T1 reads the store is never tried. A companion is an atomic that its actor updates
+//! before its loads, and every other actor before its stores. All accesses to one companion are
 //! updates, which conflict pairwise, so the last one stands for all before it.
 //!
 //! # Why swaps
@@ -35,8 +35,9 @@ impl Atomic {
     }
 
     fn before_store(&self) {
-        if slot::current().is_some() {
-            self.companions.iter().for_each(touch);
+        if let Some(actor) = slot::current() {
+            let others = self.companions.iter().enumerate().filter(|(other, _)| *other != actor);
+            others.for_each(|(_, companion)| touch(companion));
         }
     }
 }
@@ -50,6 +51,10 @@ impl AtomicWord for Atomic {
     fn new(value: u64) -> Self {
         let companions = (0..slot::actors()).map(|_| AtomicU64::new(0)).collect();
         Self { word: AtomicU64::new(value), companions }
+    }
+
+    fn final_value(&mut self) -> u64 {
+        self.word.with_mut(|word| *word)
     }
 
     fn load(&self, order: Ordering) -> u64 {

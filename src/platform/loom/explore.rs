@@ -1,10 +1,13 @@
 //! Running a model under loom, and saying truthfully how far it went.
 //!
-//! A model runs on a thread of its own. When it fails, that thread is not unwound but parked for good: loom's objects may
-//! not be dropped outside the execution that they belong to, and unwinding would do just that, inside other panics.
+//! A model runs on a thread of its own. When one of its threads panics, that one is unwound, but no further than to where
+//! it began; then the host's thread is parked for good. loom's objects may not be dropped outside the execution that they
+//! belong to, and unwinding the whole model would do just that, inside other panics. For the same reason the locks of this
+//! back end are not released while a panic unwinds.
 
+use std::any::Any;
 use std::cell::RefCell;
-use std::panic::{self, PanicHookInfo};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Once, mpsc};
 use std::thread;
@@ -62,7 +65,7 @@ pub fn explore(
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let outside = panic::take_hook();
-        panic::set_hook(Box::new(move |info| report_or(info, &outside)));
+        panic::set_hook(Box::new(move |info| report_unless_model(info, &outside)));
     });
     let started = Instant::now();
     let builder = builder(bounds);
@@ -76,16 +79,18 @@ pub fn explore(
         builder.check(move || {
             // ORDER none: a flag and a statistic.
             if stop.load(Ordering::Relaxed) {
-                panic::panic_any(Interrupted);
+                contain(|| panic::panic_any(Interrupted));
             }
             count.fetch_add(1, Ordering::Relaxed);
-            body();
+            contain(&body);
         });
         MODEL.set(None);
         sender.send(Verdict::Holds).expect("the exploring thread waits for the verdict");
     };
     thread::Builder::new().name("loom".to_owned()).spawn(model).expect("the host has room for one more thread");
-    let mut verdict = verdict.recv().expect("a model ends with a verdict or with a panic, which sends one");
+    let unknown =
+        || Verdict::Violated("the model ended without a verdict: a panic whose payload is no text".to_owned());
+    let mut verdict = verdict.recv().unwrap_or_else(|_| unknown());
     let elapsed = started.elapsed();
     // ORDER none: the model has ended.
     let executions = executions.load(Ordering::Relaxed);
@@ -115,19 +120,35 @@ thread_local! {
     static MODEL: RefCell<Option<mpsc::SyncSender<Verdict>>> = const { RefCell::new(None) };
 }
 
-/// The panic hook: a model's panic becomes its verdict and the thread stays here; any other goes to the hook before us.
-fn report_or(info: &PanicHookInfo<'_>, outside: &(dyn Fn(&PanicHookInfo<'_>) + Send + Sync)) {
-    let Some(sender) = MODEL.take() else { return outside(info) };
-    let verdict = if info.payload().is::<Interrupted>() { Verdict::Stopped } else { Verdict::Violated(words(info)) };
-    // If nobody waits any more, there is nobody to tell.
-    let _ = sender.send(verdict);
+/// Runs a thread of a model from where it began; if it panics, the model has its verdict, and it all stays here.
+pub(super) fn contain<T>(body: impl FnOnce() -> T) -> T {
+    let payload = match panic::catch_unwind(AssertUnwindSafe(body)) {
+        Ok(result) => return result,
+        Err(payload) => payload,
+    };
+    let Some(verdict) = verdict_of(&*payload) else {
+        // Not a failure: loom takes down its coroutines with panics of its own.
+        panic::resume_unwind(payload);
+    };
+    if let Some(sender) = MODEL.take() {
+        // If nobody waits any more, there is nobody to tell.
+        let _ = sender.send(verdict);
+    }
     loop {
         thread::park();
     }
 }
 
-fn words(info: &PanicHookInfo<'_>) -> String {
-    let said = info.payload_as_str().unwrap_or("a panic without words").trim_end();
+fn verdict_of(payload: &(dyn Any + Send)) -> Option<Verdict> {
+    if payload.is::<Interrupted>() {
+        return Some(Verdict::Stopped);
+    }
+    let said = payload.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str))?;
+    Some(Verdict::Violated(words(said.trim_end())))
+}
+
+fn words(said: &str) -> String {
     match cell::touched() {
         Some(upholds) => {
             let first = said.lines().next().unwrap_or(said);
@@ -137,5 +158,13 @@ fn words(info: &PanicHookInfo<'_>) -> String {
             format!("deadlock: every thread that is left waits for another ({})", said.trim_start_matches("deadlock; "))
         }
         None => said.to_owned(),
+    }
+}
+
+/// The panic hook: what a model panics with is in its verdict; any other panic goes to the hook before us.
+fn report_unless_model(info: &PanicHookInfo<'_>, outside: &(dyn Fn(&PanicHookInfo<'_>) + Send + Sync)) {
+    let in_model = MODEL.with_borrow(Option::is_some);
+    if !in_model {
+        outside(info);
     }
 }

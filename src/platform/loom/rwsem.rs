@@ -19,6 +19,8 @@
 //!   the semaphore already (a recursive read behind a queued writer is a deadlock, as in Linux).
 //! - I3. Trying never waits: it looks at the own part only, under a mutex that is held for no longer than a look.
 
+use std::thread;
+
 use loom::sync::{Condvar, Mutex, MutexGuard};
 use parking_lot::lock_api::{GuardNoSend, RawRwLock, RawRwLockDowngrade};
 
@@ -71,6 +73,10 @@ impl Part {
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
+        if thread::panicking() {
+            // See `explore`: a failed model is left as it is.
+            return;
+        }
         let mut state = self.state();
         change(&mut state);
         let wake = state.sleepers > 0;

@@ -8,6 +8,8 @@ use std::sync::mpsc;
 
 use loom::thread::{Builder, JoinHandle};
 
+use super::explore::contain;
+
 thread_local! {
     /// How many actors this exploration has; set before each execution by the thread that explores.
     static ACTORS: Cell<usize> = const { Cell::new(0) };
@@ -49,7 +51,7 @@ impl<T: Send + 'static> Actor<T> {
             .name(name)
             .spawn(move || {
                 SLOT.with(|current| current.set(Some(slot)));
-                sender.send(body()).expect("whoever joins holds the receiver");
+                sender.send(contain(body)).expect("whoever joins holds the receiver");
             })
             .expect("loom has room for one more thread");
         Self { thread, result }

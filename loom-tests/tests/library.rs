@@ -1,0 +1,31 @@
+//! Every scenario of the library, a test each.
+
+use loom_tests::assert_holds;
+
+macro_rules! scenarios {
+    ($($test:ident: $name:literal),+ $(,)?) => {
+        $(#[test]
+        fn $test() {
+            assert_holds($name);
+        })+
+
+        #[test]
+        fn every_scenario_has_its_test() {
+            let library: Vec<_> = pagerace::scenario::library().map(|scenario| scenario.name).collect();
+            assert_eq!(library, [$($name),+]);
+        }
+    };
+}
+
+scenarios! {
+    same_pte: "same-pte",
+    same_pte_new_table: "same-pte-new-table",
+    same_pte_four_levels: "same-pte-four-levels",
+    same_pte_three: "same-pte-three",
+    read_write: "read-write",
+    zero_page_writers: "zero-page-writers",
+    neighbours_new_table: "neighbours-new-table",
+    split_at_pud: "split-at-pud",
+    fault_munmap: "fault-munmap",
+    fault_munmap_neighbour: "fault-munmap-neighbour",
+}

@@ -1,0 +1,73 @@
+//! The command line: a file a subcommand.
+
+mod check;
+mod flood;
+mod interrupt;
+mod parse;
+mod progress;
+mod story;
+mod trace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Races the Linux page-fault path against itself: can two page faults break this?
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Start with `pagerace check`. Exit codes: 0 all holds, 1 something was violated, \
+                  2 bad usage, 130 interrupted."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Tell one page fault as a call trace, from the exception to the retried instruction
+    Trace(trace::Trace),
+    /// Run the scenario library under a model checker
+    Check(check::Check),
+    /// Fault anonymous memory from many threads and measure the throughput
+    Flood(flood::FloodArgs),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    Holds,
+    Violated,
+    Usage,
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Holds => Self::SUCCESS,
+            Exit::Violated => Self::from(1),
+            Exit::Usage => Self::from(2),
+            // What a shell reports of a process that SIGINT ended.
+            Exit::Interrupted => Self::from(130),
+        }
+    }
+}
+
+/// Parses the command line and runs the command.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Trace(trace) => trace.run(),
+        Command::Check(check) => check.run(),
+        Command::Flood(flood) => flood.run(),
+    }
+    .into()
+}
+
+/// Says what the user did wrong, and how it goes right.
+fn usage(error: &str, hint: &str) -> Exit {
+    anstream::eprintln!("error: {error}\n\n  {hint}\n\nFor more information, try '--help'.");
+    Exit::Usage
+}

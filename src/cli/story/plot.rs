@@ -1,0 +1,190 @@
+//! What happens in a story, and making it happen.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::render::{Chapter, render};
+use crate::mm::{Ending, Mm, MmError, Placement, Process, Protection, Task, mmap};
+use crate::oracle::Layout;
+use crate::phys::{CpuId, Pfn, PhysConfig};
+use crate::platform::{self, Arc, Event, Geometry, Ordering, Platform};
+use crate::x86::{Completion, Instruction, Machine, Mode, NotCanonical, PteVal, VirtAddr};
+
+type P = platform::Story;
+
+const G: Geometry = P::GEOMETRY;
+
+/// What a story is about.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Plot {
+    pub(in crate::cli) address: u64,
+    pub(in crate::cli) vma: (u64, u64),
+    pub(in crate::cli) protection: Protection,
+    pub(in crate::cli) next_pfn: Pfn,
+    pub(in crate::cli) access: Use,
+}
+
+/// How the memory is used.
+#[derive(Clone, Debug)]
+pub(in crate::cli) enum Use {
+    Write(String),
+    Read,
+    Execute,
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Write(text) => write!(formatter, "a user write of {text:?}"),
+            Self::Read => write!(formatter, "a user read"),
+            Self::Execute => write!(formatter, "a user instruction fetch"),
+        }
+    }
+}
+
+/// Why there is no story.
+#[derive(Debug, Error)]
+pub(in crate::cli) enum NoStory {
+    #[error("frame {0} is not free: the kernel's own tables have taken it")]
+    FrameTaken(Pfn),
+    #[error(transparent)]
+    Machine(#[from] MmError),
+}
+
+impl NoStory {
+    pub(in crate::cli) fn hint(&self) -> &'static str {
+        match self {
+            Self::FrameTaken(_) => "try a --next-pfn of 0x100 or more",
+            Self::Machine(_) => "the story needs 8 MiB of memory",
+        }
+    }
+}
+
+/// A story that was run.
+#[derive(Debug)]
+pub(in crate::cli) struct Story {
+    pub(super) plot: Plot,
+    pub(super) chapters: Vec<Chapter>,
+    pub(super) end: End,
+}
+
+/// What there is when the story is over.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The address is not one that hardware translates.
+    GeneralProtection(NotCanonical),
+    /// The access completed, or the kernel ended it.
+    Accessed(Aftermath),
+}
+
+/// The state of things afterwards.
+#[derive(Debug)]
+pub(super) struct Aftermath {
+    pub(super) completion: Completion<Ending>,
+    pub(super) entry: Option<PteVal>,
+    /// What physical memory holds where the access went.
+    pub(super) bytes: Vec<u8>,
+    pub(super) min_flt: u64,
+    pub(super) maj_flt: u64,
+    pub(super) pgtables_bytes: i64,
+    pub(super) rss_pages: i64,
+}
+
+const CPU: CpuId = CpuId::new(0);
+
+impl Story {
+    pub(in crate::cli) fn tell(plot: &Plot) -> Result<Self, NoStory> {
+        let plot = plot.clone();
+        let address = match VirtAddr::new(plot.address, G) {
+            Ok(address) => address,
+            Err(error) => return Ok(Self { plot, chapters: Vec::new(), end: End::GeneralProtection(error) }),
+        };
+        let mm = set_up(&plot)?;
+        let task = Task::new(CPU);
+        platform::Story::take();
+        let mut chapters = Vec::new();
+        let mut completion = Completion::Done(None);
+        for instruction in instructions(address, &plot.access) {
+            completion = Process::new(&mm, &task).execute(Mode::User, instruction);
+            chapters.push(Chapter { instruction, events: platform::Story::take() });
+            if matches!(completion, Completion::Ended(_)) {
+                break;
+            }
+        }
+        let end = End::Accessed(aftermath(&mm, &task, address, &plot.access, completion));
+        Ok(Self { plot, chapters, end })
+    }
+}
+
+impl fmt::Display for Story {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        render(self, formatter)
+    }
+}
+
+/// Memory around the frame that comes next: 8 MiB, so that the frame of the story has the number it should have.
+fn set_up(plot: &Plot) -> Result<Mm<P>, NoStory> {
+    let first = (plot.next_pfn.number() & !0x3ff).saturating_sub(0x400);
+    let config = PhysConfig::linux(Pfn::truncate(first), 2048, 1);
+    let mm = Mm::new(Arc::new(Machine::boot(&config).map_err(MmError::from)?), CPU)?;
+    if !mm.memory().make_next_user_frame(CPU, plot.next_pfn) {
+        return Err(NoStory::FrameTaken(plot.next_pfn));
+    }
+    let (start, end) = plot.vma;
+    let placement = Placement::Fixed(VirtAddr::new(start, G).expect("a range of user space is canonical"));
+    mmap(&mm, placement, end - start, plot.protection).expect("the range was checked when it was parsed");
+    Ok(mm)
+}
+
+/// The instructions of the access: `strcpy` stores a word at a time, up to the final zero.
+fn instructions(address: VirtAddr, access: &Use) -> Vec<Instruction> {
+    let text = match access {
+        Use::Read => return vec![Instruction::Load(address)],
+        Use::Execute => return vec![Instruction::Fetch(address)],
+        Use::Write(text) => [text.as_bytes(), &[0]].concat(),
+    };
+    let mut stores = Vec::new();
+    let mut at = address;
+    let mut left = text.as_slice();
+    while !left.is_empty() {
+        let room = 8 - (at.bytes() % 8) as usize;
+        let (chunk, rest) = left.split_at(room.min(left.len()));
+        let mut value = [0; 8];
+        value[..chunk.len()].copy_from_slice(chunk);
+        let bytes = chunk.len() as u32;
+        stores.push(Instruction::Store { address: at, value: u64::from_le_bytes(value), bytes });
+        at = at.offset(u64::from(bytes));
+        left = rest;
+    }
+    stores
+}
+
+fn aftermath(mm: &Mm<P>, task: &Task, address: VirtAddr, access: &Use, completion: Completion<Ending>) -> Aftermath {
+    let layout = Layout::of(mm);
+    let length = if let Use::Write(text) = access { text.len() + 1 } else { 8 };
+    let counts = task.counts();
+    Aftermath {
+        completion,
+        entry: layout.entry_for::<P>(address),
+        bytes: (0..length as u64).map_while(|offset| byte(mm, &layout, address.offset(offset))).collect(),
+        min_flt: counts.min_flt,
+        maj_flt: counts.maj_flt,
+        pgtables_bytes: mm.pgtables_bytes(),
+        rss_pages: mm.rss_anon_pages(),
+    }
+}
+
+/// One byte of physical memory, if the address is mapped.
+fn byte(mm: &Mm<P>, layout: &Layout, address: VirtAddr) -> Option<u8> {
+    let pfn = layout.entry_for::<P>(address)?.pfn();
+    let offset = address.page_offset(G);
+    // ORDER none: nobody runs.
+    let word = mm.memory().word(pfn, (offset / 8) as usize).load(Ordering::Relaxed);
+    Some(word.to_le_bytes()[(offset % 8) as usize])
+}
+
+/// Whether a chapter is worth its lines: it has a fault.
+pub(super) fn faults(events: &[Event]) -> bool {
+    events.iter().any(|event| matches!(event, Event::Enter { function: "exc_page_fault", .. }))
+}

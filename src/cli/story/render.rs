@@ -1,0 +1,116 @@
+//! Telling a story: calls as an indented tree, and what is left at the end.
+
+use std::fmt::{self, Formatter};
+
+use anstyle::Style;
+
+use super::plot::{Aftermath, End, Story, faults};
+use crate::platform::{Event, Geometry, Platform, Story as P};
+use crate::x86::{Completion, Instruction, VirtAddr};
+
+const G: Geometry = P::GEOMETRY;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// One instruction and what it caused.
+#[derive(Debug)]
+pub(super) struct Chapter {
+    pub(super) instruction: Instruction,
+    pub(super) events: Vec<Event>,
+}
+
+pub(super) fn render(story: &Story, out: &mut Formatter<'_>) -> fmt::Result {
+    let plot = &story.plot;
+    writeln!(out, "{BOLD}{} at {:#x}{BOLD:#}", plot.access, plot.address)?;
+    writeln!(out, "  in the mapping {:#x}-{:#x}, rights {}", plot.vma.0, plot.vma.1, rights(plot.protection))?;
+    match &story.end {
+        End::GeneralProtection(error) => {
+            writeln!(out, "\n{error}.")?;
+            writeln!(out, "Hardware does not walk the tables for it: it raises #GP, not #PF, and the kernel")?;
+            writeln!(out, "sends SIGSEGV with SI_KERNEL and no address.")
+        }
+        End::Accessed(aftermath) => {
+            let address = VirtAddr::new(plot.address, G).expect("the story went on, so it is canonical");
+            let [pgd, pud, pmd, pte] = [4, 3, 2, 1].map(|level| address.index(level, G));
+            let offset = address.page_offset(G);
+            writeln!(out, "  indices: PGD {pgd}, PUD {pud}, PMD {pmd}, PTE {pte}; offset {offset:#x}\n")?;
+            story.chapters.iter().try_for_each(|chapter| tell_chapter(chapter, out))?;
+            tell_end(address, aftermath, out)
+        }
+    }
+}
+
+fn rights(protection: crate::mm::Protection) -> String {
+    use crate::mm::Protection;
+    let right = |bit, letter| if protection.contains(bit) { letter } else { '-' };
+    [(Protection::READ, 'r'), (Protection::WRITE, 'w'), (Protection::EXEC, 'x')]
+        .map(|(bit, letter)| right(bit, letter))
+        .iter()
+        .collect()
+}
+
+fn tell_chapter(chapter: &Chapter, out: &mut Formatter<'_>) -> fmt::Result {
+    if !faults(&chapter.events) {
+        return writeln!(out, "{}: no fault", chapter.instruction);
+    }
+    let mut open: Vec<&str> = Vec::new();
+    let mut events = chapter.events.iter().peekable();
+    while let Some(event) = events.next() {
+        let indent = "  ".repeat(open.len());
+        match event {
+            Event::Enter { function, arguments } => {
+                write!(out, "{indent}{BOLD}{function}{BOLD:#}({arguments})")?;
+                if let Some(Event::Leave { result }) = events.peek() {
+                    events.next();
+                    writeln!(out, "{}", returned(result))?;
+                } else {
+                    writeln!(out)?;
+                    open.push(function);
+                }
+            }
+            Event::Leave { result } => {
+                let function = open.pop().expect("every leave has its enter");
+                writeln!(out, "{}{function}{}", "  ".repeat(open.len()), returned(result))?;
+            }
+            Event::Remark(words) => writeln!(out, "{indent}{DIM}- {words}{DIM:#}")?,
+        }
+    }
+    Ok(())
+}
+
+fn returned(result: &str) -> String {
+    if result.is_empty() { " returns".to_owned() } else { format!(" = {result}") }
+}
+
+fn tell_end(address: VirtAddr, after: &Aftermath, out: &mut Formatter<'_>) -> fmt::Result {
+    writeln!(out)?;
+    match after.completion {
+        Completion::Done(Some(value)) => writeln!(out, "{BOLD}The instruction completed{BOLD:#} and has {value:#x}.")?,
+        Completion::Done(None) => writeln!(out, "{BOLD}The stores completed.{BOLD:#}")?,
+        Completion::Ended(ending) => writeln!(out, "{BOLD}The access never completes:{BOLD:#} {ending}.")?,
+    }
+    if let Some(entry) = after.entry {
+        let flags: Vec<_> = entry.flags().iter_names().map(|(name, _)| name).collect();
+        writeln!(
+            out,
+            "  PTE             {BOLD}{:#x}{BOLD:#} = frame {} + {}",
+            entry.bits(),
+            entry.pfn(),
+            flags.join(" ")
+        )?;
+        let physical = entry.pfn().byte(address.page_offset(G), G);
+        let bytes: Vec<_> = after.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        writeln!(out, "  at physical     {physical}: {}  {:?}", bytes.join(" "), text(&after.bytes))?;
+    }
+    writeln!(out, "  min_flt         {}", after.min_flt)?;
+    writeln!(out, "  maj_flt         {}", after.maj_flt)?;
+    writeln!(out, "  pgtables_bytes  {}", after.pgtables_bytes)?;
+    writeln!(out, "  RSS             {} anonymous pages", after.rss_pages)
+}
+
+/// The bytes up to the first zero, as text.
+fn text(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..end]).into_owned()
+}

@@ -1,0 +1,74 @@
+//! `pagerace trace`.
+
+use clap::Args;
+
+use crate::mm::Protection;
+use crate::phys::Pfn;
+
+use super::story::{Plot, Story, Use};
+use super::{Exit, parse, usage};
+
+/// Tell one page fault as a call trace, from the exception to the retried instruction.
+///
+/// Without options it is the documented one: a process copies "offset world" to 0x75e52fc77100, the
+/// first touch of its page. Every number comes from the code that the checkers run.
+#[derive(Debug, Args)]
+pub(super) struct Trace {
+    /// The address of the access
+    #[arg(long, value_name = "ADDRESS", default_value = "0x75e52fc77100", value_parser = parse::hex)]
+    address: u64,
+    /// The mapping, anonymous and private
+    #[arg(long, value_name = "START-END", default_value = "0x75e52fc77000-0x75e52fc7a000", value_parser = parse::range)]
+    vma: (u64, u64),
+    /// The rights of the mapping
+    #[arg(long, value_name = "RIGHTS", default_value = "rw-", value_parser = parse::protection, allow_hyphen_values = true)]
+    prot: Protection,
+    /// The frame that the allocator hands out next
+    #[arg(long, value_name = "PFN", default_value = "0x38944c", value_parser = parse::pfn)]
+    next_pfn: Pfn,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct How {
+    /// Copy this text there, with its final zero [default: "offset world"]
+    #[arg(long, value_name = "TEXT")]
+    write: Option<String>,
+    /// Load the word there
+    #[arg(long)]
+    read: bool,
+    /// Fetch the instruction there
+    #[arg(long)]
+    exec: bool,
+}
+
+impl How {
+    fn into_use(self) -> Use {
+        match self {
+            Self { read: true, .. } => Use::Read,
+            Self { exec: true, .. } => Use::Execute,
+            Self { write, .. } => Use::Write(write.unwrap_or_else(|| "offset world".to_owned())),
+        }
+    }
+}
+
+impl Trace {
+    pub(super) fn run(self) -> Exit {
+        let plot = Plot {
+            address: self.address,
+            vma: self.vma,
+            protection: self.prot,
+            next_pfn: self.next_pfn,
+            access: self.how.into_use(),
+        };
+        match Story::tell(&plot) {
+            Ok(story) => {
+                anstream::print!("{story}");
+                Exit::Holds
+            }
+            Err(error) => usage(&error.to_string(), error.hint()),
+        }
+    }
+}
