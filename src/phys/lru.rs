@@ -50,6 +50,12 @@ impl<P: Platform> Lru<P> {
         self.move_to_list(full)
     }
 
+    /// Empties the CPU's own batch onto the lists (`lru_add_drain`); the caller drops the batch's references.
+    pub(super) fn drain(&self, cpu: CpuId) -> Vec<u32> {
+        let batch = self.batches.on(cpu).drain(..).collect();
+        self.move_to_list(batch)
+    }
+
     /// Empties every CPU's batch onto the lists (`lru_add_drain_all`); the caller drops the batches' references.
     pub(super) fn drain_all(&self) -> Vec<u32> {
         let all = self.batches.each().flat_map(|mut batch| batch.drain(..).collect::<Vec<_>>()).collect();

@@ -159,6 +159,13 @@ impl<P: Platform> PhysMem<P> {
         }
     }
 
+    /// Empties the CPU's own LRU batch (`lru_add_drain`).
+    pub fn drain_lru_batch(&self, cpu: CpuId) {
+        for frame in self.lru.drain(cpu) {
+            self.put_page(cpu, self.pfn(frame));
+        }
+    }
+
     /// Empties every CPU's LRU batch (`lru_add_drain_all`).
     pub fn drain_lru_batches(&self, cpu: CpuId) {
         for frame in self.lru.drain_all() {
