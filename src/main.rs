@@ -1,5 +1,5 @@
 //! try
-use pagerace::scenario::*;
+use pagerace::scenario::{Limits, check, library};
 fn main() {
     let only = std::env::args().nth(1);
     let preempt = std::env::args().nth(2).and_then(|p| p.parse().ok());
@@ -12,6 +12,7 @@ fn main() {
         std::thread::spawn(move || {
             loop {
                 std::thread::sleep(std::time::Duration::from_secs(10));
+                // ORDER none: a statistic.
                 eprintln!("{}", e.load(std::sync::atomic::Ordering::Relaxed));
             }
         });
