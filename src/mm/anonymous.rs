@@ -1,7 +1,7 @@
 //! The first touch of anonymous memory (`mm/memory.c`, `do_anonymous_page`).
 //!
-//! A read maps the shared zero page; a write gets a page of its own. Both prepare everything without the table's lock and
-//! then test the entry again: whoever loses gives its page back and lets the access be retried.
+//! A read maps the shared zero page; a write gets a page of its own. Both prepare everything without the table's lock
+//! and then test the entry again: whoever loses gives its page back and lets the access be retried.
 
 use crate::phys::{OutOfMemory, PageState, Pfn};
 use crate::platform::{Platform, enter, remark};

@@ -1,6 +1,7 @@
 //! The LRU lists that reclaim will walk, behind a batch for each CPU (`mm/swap.c`, `folio_add_lru`).
 //!
-//! A batch holds a reference to each of its pages; the lists hold none. A page leaves its list when its last reference goes.
+//! A batch holds a reference to each of its pages; the lists hold none. A page leaves its list when its last reference
+//! goes.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! Running a model under loom, and saying truthfully how far it went.
 //!
-//! A model runs on a thread of its own. When it fails, that thread is not unwound but parked for good: loom's objects may
-//! not be dropped outside the execution that they belong to, and unwinding would do just that, inside other panics.
+//! A model runs on a thread of its own. When it fails, that thread is not unwound but parked for good: loom's objects
+//! may not be dropped outside the execution that they belong to, and unwinding would do just that, inside other panics.
 
 use std::cell::RefCell;
 use std::panic::{self, PanicHookInfo};
@@ -48,8 +48,8 @@ pub struct Exploration {
 /// Steps of one execution, at most; a world that needs more is too large for loom anyway.
 const MAX_BRANCHES: usize = 20_000;
 
-/// Runs `body` under every schedule within `bounds`. It counts executions in `executions` as it goes and stops early when
-/// `stop` is set.
+/// Runs `body` under every schedule within `bounds`. It counts executions in `executions` as it goes and stops early
+/// when `stop` is set.
 ///
 /// # Panics
 /// If the host has no room for one more thread.
