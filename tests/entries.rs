@@ -1,6 +1,7 @@
 //! Our entries and addresses against the `x86_64` crate, which others wrote from the same manuals.
 //!
-//! Only 4-level paging with 4 KiB pages has a counterpart there; the small geometries are covered by the modules' own tests.
+//! Only 4-level paging with 4 KiB pages has a counterpart there; the small geometries are covered by the modules' own
+//! tests.
 
 use pagerace::phys::Pfn;
 use pagerace::platform::{Geometry, Shape, X86_64};

@@ -1,8 +1,8 @@
 //! Random programs of one task against a model that is obviously right.
 //!
-//! A program maps, unmaps, reads, writes and fetches. Every result is compared with the model's, and at the end, and where
-//! the program says so, everything must hold that the oracle knows. One task cannot race, so what fails here is wrong
-//! without any interleaving.
+//! A program maps, unmaps, reads, writes and fetches. Every result is compared with the model's, and at the end, and
+//! where the program says so, everything must hold that the oracle knows. One task cannot race, so what fails here is
+//! wrong without any interleaving.
 
 mod model;
 mod program;
@@ -81,8 +81,8 @@ proptest! {
 
 /// Runs `body` as loom's one execution of a world without actors.
 ///
-/// A model that failed stays inside the panic hook for good, and the test harness would wait for the hook at its end. So a
-/// failure ends the process here; `what` it was is told first.
+/// A model that failed stays inside the panic hook for good, and the test harness would wait for the hook at its end.
+/// So a failure ends the process here; `what` it was is told first.
 fn on_loom(what: &str, body: impl Fn() + Send + Sync + 'static) {
     let bounds = Bounds { actors: 0, preemptions: None };
     let exploration = explore(bounds, Arc::default(), Arc::default(), body);

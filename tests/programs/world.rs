@@ -30,8 +30,9 @@ pub struct Played {
     pub evaluated: Evaluated,
 }
 
-/// Whether an invariant can be judged on this platform. D52 compares how often the fault lock was taken and released, which
-/// is ghost state: where none is kept, the accounts say "never" and the comparison with the number of faults means nothing.
+/// Whether an invariant can be judged on this platform. D52 compares how often the fault lock was taken and released,
+/// which is ghost state: where none is kept, the accounts say "never" and the comparison with the number of faults
+/// means nothing.
 pub fn has_data<P: Platform>(id: &str) -> bool {
     P::CHECKED || id != "D52"
 }
