@@ -35,11 +35,11 @@ pub(super) fn do_anonymous_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m,
 
 fn map_zero_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
     let entry = PteVal::new(vmf.mm.machine().zero_page(), vmf.vma().page_prot()).with(EntryFlags::SPECIAL);
-    if let Some(mut table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd) {
-        if !vmf_pte_changed(&vmf, &table) {
-            // The zero page has no reference, no mapcount and no RSS to count.
-            table.set(vmf.address, entry);
-        }
+    if let Some(mut table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd)
+        && !vmf_pte_changed(&vmf, &table)
+    {
+        // The zero page has no reference, no mapcount and no RSS to count.
+        table.set(vmf.address, entry);
     }
     vmf.handled()
 }
