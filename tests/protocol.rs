@@ -23,7 +23,7 @@ impl<T: Send> StaysOnItsThread<u8> for T {}
 
 /// A lock is released by the thread that took it. That this file compiles is the proof; the compiler's reasons against
 /// it name the insides of other crates, so they are not kept as a `.stderr`.
-const _GUARDS_STAY_ON_THEIR_THREAD: () = {
+const _: () = {
     let () = <SpinGuard<'_, Native<X86_64>, ()> as StaysOnItsThread<_>>::HELD;
     let () = <ReadGuard<'_, Native<X86_64>, ()> as StaysOnItsThread<_>>::HELD;
     let () = <WriteGuard<'_, Native<X86_64>, ()> as StaysOnItsThread<_>>::HELD;

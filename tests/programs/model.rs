@@ -45,7 +45,7 @@ impl Model {
         let first = match placement {
             Placement::Anywhere => self.highest_gap(pages).ok_or(MapError::NoRoom)?,
             Placement::Fixed(start) if start.bytes() > limit - pages * page_size => return Err(MapError::NoRoom),
-            Placement::Fixed(start) if start.bytes() % page_size != 0 => return Err(MapError::Invalid),
+            Placement::Fixed(start) if !start.bytes().is_multiple_of(page_size) => return Err(MapError::Invalid),
             Placement::Fixed(start) => start.bytes() / page_size,
         };
         let range = first..first + pages;
@@ -65,7 +65,7 @@ impl Model {
     pub fn munmap(&mut self, start: VirtAddr, bytes: u64) -> Result<(), UnmapError> {
         let (page_size, limit) = (self.geometry.page_size(), self.geometry.task_size());
         let fits = start.bytes() <= limit && bytes <= limit - start.bytes();
-        if bytes == 0 || !fits || start.bytes() % page_size != 0 {
+        if bytes == 0 || !fits || !start.bytes().is_multiple_of(page_size) {
             return Err(UnmapError::Invalid);
         }
         let end = start.bytes() + bytes.div_ceil(page_size) * page_size;
