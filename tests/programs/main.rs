@@ -72,9 +72,11 @@ proptest! {
 proptest! {
     #![proptest_config(config(64))]
 
-    /// Where ghost state is kept: the assertions inside the kernel, and D52, have data here.
+    /// Where ghost state is kept: the assertions inside the kernel, and D52, have data here. What fails natively too is
+    /// found natively first, where a failure can be shrunk.
     #[test]
     fn programs_on_a_checked_platform_do_what_the_model_says(program in program()) {
+        play_with_plenty::<Native<FourLevels>>(&program);
         on_loom(&format!("{program:?}"), move || play_with_plenty::<Loom<FourLevels>>(&program));
     }
 }

@@ -151,7 +151,7 @@ fn argued_unsafe(source: &Source) -> Vec<Violation> {
             let is_argued = match (is_function, is_public) {
                 (true, true) => source.is_argued(number, 8, "# Safety"),
                 (true, false) => true,
-                (false, _) => source.is_argued(number, 4, "SAFETY:"),
+                (false, _) => source.is_argued(number, above_until_the_last_unsafe(source, number), "SAFETY:"),
             };
             if !is_argued {
                 violations.push((number, "unsafe without a // SAFETY: comment above it".to_owned()));
@@ -161,6 +161,12 @@ fn argued_unsafe(source: &Source) -> Vec<Violation> {
     violations
 }
 
+/// Lines above line `number` in which its argument may stand: 4, or fewer if another `unsafe` has used them.
+fn above_until_the_last_unsafe(source: &Source, number: usize) -> usize {
+    let above = source.lines[..number - 1].iter().rev().take(4);
+    above.take_while(|line| words(&line.code, "unsafe").next().is_none()).count()
+}
+
 #[test]
 fn every_unsafe_is_argued_and_behind_the_door() {
     hold("unsafe", &[".rs"], argued_unsafe);
@@ -168,8 +174,9 @@ fn every_unsafe_is_argued_and_behind_the_door() {
 
 #[test]
 fn unsafe_without_an_argument_or_in_the_wrong_place_is_found() {
-    let sample = "// SAFETY: because.\nlet a = unsafe { b() };\n\n\n\nunsafe impl Send for C {}\n    unsafe fn d() {}\n\
-                  pub unsafe fn e() {}\n/// # Safety\n/// Ask.\npub unsafe fn f() {}\n\"unsafe\"\n";
-    assert_eq!(broken_lines(argued_unsafe, "src/platform/x.rs", sample), [6, 8]);
-    assert_eq!(broken_lines(argued_unsafe, "src/mm/x.rs", sample), [2, 6, 6, 7, 8, 8, 11]);
+    let sample = "// SAFETY: because.\nlet a = unsafe { b() };\n\nunsafe impl Send for C {}\n    unsafe fn d() {}\n\
+                  pub unsafe fn e() {}\n/// # Safety\n/// Ask.\npub unsafe fn f() {}\n\"unsafe\"\n\
+                  // SAFETY: too far.\n\n\n\n\nunsafe { g() }";
+    assert_eq!(broken_lines(argued_unsafe, "src/platform/x.rs", sample), [4, 6, 16]);
+    assert_eq!(broken_lines(argued_unsafe, "src/mm/x.rs", sample), [2, 4, 4, 5, 6, 6, 9, 16, 16]);
 }
