@@ -1,8 +1,8 @@
 //! Freeing the tables of a range that is unmapped (`mm/memory.c`, `free_pgtables`, `free_pgd_range`).
 //!
 //! # Invariants
-//! - I1. No lock of a table is needed: the range belongs to no VMA, its entries are all empty, and the neighbours' bounds
-//!   (floor and ceiling) keep every table that somebody else could use.
+//! - I1. No lock of a table is needed: the range belongs to no VMA, its entries are all empty, and the neighbours'
+//!   bounds (floor and ceiling) keep every table that somebody else could use.
 //! - I2 (D7). A PTE table is empty when it is unlinked.
 
 use crate::mm::{EntryAt, Mm};

@@ -53,6 +53,8 @@ fn unmap<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, end: VirtAddr) {
 
 /// Takes away what the detached VMAs map, and the tables that only they used (`unmap_region`).
 pub(super) fn remove<P: Platform>(mm: &Mm<P>, cpu: CpuId, detached: &[Vma<P>], range: Range, bounds: Range) {
+    // The CPU's batch refers to the pages that it faulted in last: left there, they would outlive their mapping.
+    mm.memory().drain_lru_batch(cpu);
     let mut gather = Gather::new(mm, cpu);
     for vma in detached {
         unmap_page_range(mm, &mut gather, vma.start(), vma.end());

@@ -1,6 +1,7 @@
 //! The lock types of the modelled kernel, over the seam.
 //!
-//! Each lock has a class, the name that Linux's lockdep would print, and guards that tell the story when somebody listens.
+//! Each lock has a class, the name that Linux's lockdep would print, and guards that tell the story when somebody
+//! listens.
 //!
 //! # Lock order
 //!

@@ -1,4 +1,5 @@
-//! Whether the VMA allows the access (`arch/x86/mm/fault.c`, `access_error`; `mmu_context.h`, `arch_vma_access_permitted`).
+//! Whether the VMA allows the access (`arch/x86/mm/fault.c`, `access_error`; `mmu_context.h`,
+//! `arch_vma_access_permitted`).
 
 use crate::platform::{Platform, enter};
 use crate::x86::ErrorCode;

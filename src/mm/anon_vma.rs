@@ -53,7 +53,8 @@ impl<P: Platform> fmt::Debug for AnonVma<P> {
 
 /// Makes sure that the VMA has an `anon_vma` (`vmf_anon_prepare`, `__anon_vma_prepare`).
 ///
-/// The allocation cannot fail here: it comes from the host. Looking for a neighbour's `anon_vma` to share is not modelled.
+/// The allocation cannot fail here: it comes from the host. Looking for a neighbour's `anon_vma` to share is not
+/// modelled.
 pub(super) fn vmf_anon_prepare<P: Platform>(vmf: &Vmf<'_, P>) -> AnonVmaId {
     enter::<P>("vmf_anon_prepare", format_args!("vma={:?}", vmf.vma())).run(
         || match vmf.vma().anon_vma() {

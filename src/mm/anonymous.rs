@@ -1,7 +1,7 @@
 //! The first touch of anonymous memory (`mm/memory.c`, `do_anonymous_page`).
 //!
-//! A read maps the shared zero page; a write gets a page of its own. Both prepare everything without the table's lock and
-//! then test the entry again: whoever loses gives its page back and lets the access be retried.
+//! A read maps the shared zero page; a write gets a page of its own. Both prepare everything without the table's lock
+//! and then test the entry again: whoever loses gives its page back and lets the access be retried.
 
 use crate::phys::{OutOfMemory, PageState, Pfn};
 use crate::platform::{Platform, enter, remark};
@@ -35,11 +35,11 @@ pub(super) fn do_anonymous_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m,
 
 fn map_zero_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
     let entry = PteVal::new(vmf.mm.machine().zero_page(), vmf.vma().page_prot()).with(EntryFlags::SPECIAL);
-    if let Some(mut table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd) {
-        if !vmf_pte_changed(&vmf, &table) {
-            // The zero page has no reference, no mapcount and no RSS to count.
-            table.set(vmf.address, entry);
-        }
+    if let Some(mut table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd)
+        && !vmf_pte_changed(&vmf, &table)
+    {
+        // The zero page has no reference, no mapcount and no RSS to count.
+        table.set(vmf.address, entry);
     }
     vmf.handled()
 }

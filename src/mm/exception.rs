@@ -1,4 +1,5 @@
-//! The page-fault exception (`arch/x86/mm/fault.c`): from the error code to the fault path, and from its result to a signal.
+//! The page-fault exception (`arch/x86/mm/fault.c`): from the error code to the fault path, and from its result to a
+//! signal.
 
 use std::fmt;
 

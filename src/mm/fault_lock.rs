@@ -35,8 +35,8 @@ impl<P: Platform> Drop for FaultLock<'_, P> {
     }
 }
 
-/// Takes the mmap lock and finds the VMA of the address (`mm/memory.c`, `lock_mm_and_find_vma`); `None` if there is none,
-/// or if waiting for the lock in this mode could be waiting for oneself.
+/// Takes the mmap lock and finds the VMA of the address (`mm/memory.c`, `lock_mm_and_find_vma`); `None` if there is
+/// none, or if waiting for the lock in this mode could be waiting for oneself.
 pub(super) fn lock_mm_and_find_vma<'m, P: Platform>(
     mm: &'m Mm<P>,
     task: &'m Task,

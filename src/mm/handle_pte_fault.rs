@@ -1,7 +1,7 @@
 //! Deciding by the PTE (`mm/memory.c`, `handle_pte_fault`).
 //!
-//! The entry is read without a lock, and that snapshot picks the handler. The lock is taken only to commit, and the entry
-//! is then compared with the snapshot.
+//! The entry is read without a lock, and that snapshot picks the handler. The lock is taken only to commit, and the
+//! entry is then compared with the snapshot.
 
 use crate::platform::{Platform, enter, remark};
 use crate::x86::{EntryFlags, PteVal};

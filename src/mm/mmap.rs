@@ -64,15 +64,21 @@ pub fn mmap<P: Platform>(
 ) -> Result<VirtAddr, MapError> {
     let page_size = P::GEOMETRY.page_size();
     let limit = VirtAddr::user(P::GEOMETRY.task_size());
-    let bytes = bytes.checked_next_multiple_of(page_size).filter(|bytes| *bytes > 0).ok_or(MapError::Invalid)?;
+    if bytes == 0 {
+        return Err(MapError::Invalid);
+    }
+    let bytes = bytes.checked_next_multiple_of(page_size).ok_or(MapError::NoRoom)?;
     let mut vmas = mm.mmap_lock().write();
     let start = match placement {
         Placement::Anywhere => vmas.unmapped_area(bytes, limit).ok_or(MapError::NoRoom)?,
-        Placement::Fixed(start) if !start.is_page_aligned(P::GEOMETRY) => return Err(MapError::Invalid),
         Placement::Fixed(start) => start,
     };
     let end = start.bytes().checked_add(bytes).filter(|end| *end <= limit.bytes()).ok_or(MapError::NoRoom)?;
     let end = VirtAddr::user(end);
+    // `__get_unmapped_area` looks at the room first and at the alignment then.
+    if !start.is_page_aligned(P::GEOMETRY) {
+        return Err(MapError::Invalid);
+    }
     if vmas.overlaps(start, end) {
         return Err(MapError::Exists);
     }

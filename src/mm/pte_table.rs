@@ -10,8 +10,8 @@
 //! ```
 //!
 //! # Invariants
-//! - I1 (D11). An entry changes only through a [`LockedTable`]: the table's lock is held, and the table was still linked
-//!   when it was taken. Hardware sets A and D besides, by atomic updates.
+//! - I1 (D11). An entry changes only through a [`LockedTable`]: the table's lock is held, and the table was still
+//!   linked when it was taken. Hardware sets A and D besides, by atomic updates.
 //! - I2 (D22). Whoever reads a present entry sees the page's contents as they were when it was set.
 //! - I3 (M9). One decision rests on one read of the PMD entry.
 //!
@@ -56,7 +56,8 @@ impl<'m, P: Platform> PteTable<'m, P> {
         }
     }
 
-    /// Reads the entry of an address without the lock; by the time it returns, the answer may be old (`ptep_get_lockless`).
+    /// Reads the entry of an address without the lock; by the time it returns, the answer may be old
+    /// (`ptep_get_lockless`).
     pub fn peek(&self, address: VirtAddr) -> PteVal {
         // ORDER O1: pairs with `LockedTable::set`.
         PteVal::from_bits(self.mm.entry(self.at(address)).load(Ordering::Acquire))

@@ -90,11 +90,11 @@ impl<P: Platform> VmaTree<P> {
     }
 
     fn split_at(&mut self, edge: VirtAddr) {
-        if let Some(VmaIndex(index)) = self.lookup(edge) {
-            if self.vmas[index].start() < edge {
-                let upper = self.vmas[index].split_off(edge);
-                self.vmas.insert(index + 1, upper);
-            }
+        if let Some(VmaIndex(index)) = self.lookup(edge)
+            && self.vmas[index].start() < edge
+        {
+            let upper = self.vmas[index].split_off(edge);
+            self.vmas.insert(index + 1, upper);
         }
     }
 }

@@ -9,12 +9,13 @@
 //! ```
 //!
 //! # Invariants
-//! - I1 (D1, M1). Tables are allocated without a lock; under the lock the entry is tested again, and the loser frees its own.
+//! - I1 (D1, M1). Tables are allocated without a lock; under the lock the entry is tested again, and the loser frees
+//!   its own.
 //! - I2 (D5, M5). A table is zeroed, and its lock is ready, before the entry points to it.
 //!
 //! # Memory ordering
-//! - O1. `link` stores with `Release`; every lockless reader loads with `Acquire` (on hardware: write barrier and address
-//!   dependency). The pair gives I2.
+//! - O1. `link` stores with `Release`; every lockless reader loads with `Acquire` (on hardware: write barrier and
+//!   address dependency). The pair gives I2.
 
 use crate::phys::{OutOfMemory, PageState, Pfn};
 use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};

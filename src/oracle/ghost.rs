@@ -1,7 +1,7 @@
 //! Ghost memory: what the users of an address space did to it, kept beside it (D37: no lost write).
 //!
-//! Every task keeps its own log, so the ghost adds no interleaving. When nobody runs, the logs say what memory may hold:
-//! a word holds the last store of *some* task to it; nothing else can be the last in any order of the stores.
+//! Every task keeps its own log, so the ghost adds no interleaving. When nobody runs, the logs say what memory may
+//! hold: a word holds the last store of *some* task to it; nothing else can be the last in any order of the stores.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,7 +100,8 @@ impl<'a> Allowed<'a> {
         setups.filter_map(|log| self.last(address, log, usize::MAX)).last().unwrap_or(0)
     }
 
-    /// What the word may hold in the end: a last store, or nothing if it was never stored to or may have been discarded.
+    /// What the word may hold in the end: a last store, or nothing if it was never stored to or may have been
+    /// discarded.
     fn finally(&self, address: VirtAddr) -> BTreeSet<u64> {
         let tasks = (0..self.logs.len()).filter(|log| !self.logs[*log].before_others);
         let mut allowed: BTreeSet<u64> = tasks.filter_map(|log| self.last(address, log, usize::MAX)).collect();

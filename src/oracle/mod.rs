@@ -1,7 +1,7 @@
 //! What must be true: the invariants, and the ghost state that some of them need.
 //!
-//! The numbers are those of the list in `docs/invariants.md`. [`at_rest`] holds whenever nobody runs, [`after_exit`] once the
-//! address space is gone.
+//! The numbers are those of the list in `docs/invariants.md`. [`at_rest`] holds whenever nobody runs, [`after_exit`]
+//! once the address space is gone.
 
 mod folios;
 mod ghost;

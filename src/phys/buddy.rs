@@ -157,7 +157,10 @@ mod tests {
     proptest! {
         /// The obviously right model: a frame is free or it is not.
         #[test]
-        fn blocks_never_overlap_and_buddies_are_merged(frames in 1usize..100, steps in prop::collection::vec(step(), 1..60)) {
+        fn blocks_never_overlap_and_buddies_are_merged(
+            frames in 1usize..100,
+            steps in prop::collection::vec(step(), 1..60),
+        ) {
             let mut buddy = Buddy::new(frames);
             let mut free = vec![true; frames];
             let mut held: Vec<(u32, u32)> = Vec::new();

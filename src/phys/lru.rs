@@ -1,6 +1,7 @@
 //! The LRU lists that reclaim will walk, behind a batch for each CPU (`mm/swap.c`, `folio_add_lru`).
 //!
-//! A batch holds a reference to each of its pages; the lists hold none. A page leaves its list when its last reference goes.
+//! A batch holds a reference to each of its pages; the lists hold none. A page leaves its list when its last reference
+//! goes.
 
 use std::fmt;
 
@@ -48,6 +49,12 @@ impl<P: Platform> Lru<P> {
         let full = batch.drain(..).collect();
         drop(batch);
         self.move_to_list(full)
+    }
+
+    /// Empties the CPU's own batch onto the lists (`lru_add_drain`); the caller drops the batch's references.
+    pub(super) fn drain(&self, cpu: CpuId) -> Vec<u32> {
+        let batch = self.batches.on(cpu).drain(..).collect();
+        self.move_to_list(batch)
     }
 
     /// Empties every CPU's batch onto the lists (`lru_add_drain_all`); the caller drops the batches' references.

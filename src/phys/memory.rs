@@ -1,7 +1,7 @@
 //! Physical memory as a whole: the words of all frames in one arena, and `mem_map` beside it.
 //!
-//! A frame is an array of the platform's atomic words, and a page table *is* a frame: the hardware walker, the table code
-//! and the data path see the same memory.
+//! A frame is an array of the platform's atomic words, and a page table *is* a frame: the hardware walker, the table
+//! code and the data path see the same memory.
 //!
 //! # Memory ordering
 //! - O1. `clear_page` and `copy_page` store with relaxed order: nobody else can reach the frame yet, and the entry that
@@ -155,6 +155,13 @@ impl<P: Platform> PhysMem<P> {
     pub fn add_to_lru(&self, cpu: CpuId, pfn: Pfn) {
         self.page(pfn).get();
         for frame in self.lru.add(cpu, self.index(pfn)) {
+            self.put_page(cpu, self.pfn(frame));
+        }
+    }
+
+    /// Empties the CPU's own LRU batch (`lru_add_drain`).
+    pub fn drain_lru_batch(&self, cpu: CpuId) {
+        for frame in self.lru.drain(cpu) {
             self.put_page(cpu, self.pfn(frame));
         }
     }

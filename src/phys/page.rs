@@ -1,4 +1,5 @@
-//! What is known of a frame (`struct page`): its life, its references, its mapping, and, if it is a table, the table's lock.
+//! What is known of a frame (`struct page`): its life, its references, its mapping, and, if it is a table, the table's
+//! lock.
 //!
 //! # State
 //!
@@ -11,8 +12,8 @@
 //! # Invariants
 //! - I1 (D14, D21). The state is written by the one thread that owns the frame: who allocates it, who drops its last
 //!   reference. Everyone else reads it through an entry that happens-after the first and before the second.
-//! - I2 (D5, D22). `contents` is written when the frame's words are set up, and read by everyone who follows an entry to
-//!   them; without the publication that orders the two, that is a data race.
+//! - I2 (D5, D22). `contents` is written when the frame's words are set up, and read by everyone who follows an entry
+//!   to them; without the publication that orders the two, that is a data race.
 //!
 //! # Memory ordering
 //! - O1. `put` is `AcqRel`: whoever drops the last reference sees everything that others did with the page.

@@ -1,4 +1,5 @@
-//! Who hands out single frames: lists for each CPU in front of the buddy allocator (`rmqueue_pcplist`, `free_unref_page`).
+//! Who hands out single frames: lists for each CPU in front of the buddy allocator (`rmqueue_pcplist`,
+//! `free_unref_page`).
 //!
 //! # Invariants
 //! - I1. A frame is free in the buddy allocator, or on exactly one CPU's list, or it is somebody's.

@@ -1,7 +1,8 @@
 //! The native back end: std atomics, parking_lot's raw locks, real threads.
 //!
 //! # Memory ordering
-//! - O1. A [`RaceWord`] is a relaxed atomic: what orders its accesses is the lock or the publication that its owner names.
+//! - O1. A [`RaceWord`] is a relaxed atomic: what orders its accesses is the lock or the publication that its owner
+//!   names.
 //! - O2. A counter's shards are relaxed: additions commute, and a reader comes after the adders were joined.
 
 use std::cell::Cell;
@@ -194,7 +195,8 @@ impl Deref for MappedWords {
 
     #[inline]
     fn deref(&self) -> &[AtomicU64] {
-        // SAFETY: the mapping is page aligned, `count` words long, zeroed (a valid `AtomicU64`), and lives until `drop`.
+        // SAFETY: the mapping is page aligned, `count` words long, zeroed (a valid `AtomicU64`), and lives until
+        // `drop`.
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.count) }
     }
 }

@@ -1,7 +1,7 @@
 //! The seam: everything that the modelled kernel may ask of whoever schedules its threads.
 //!
-//! All of the kernel is generic over [`Platform`], so one binary holds every engine and the logic has no `cfg`. The door
-//! is as narrow as the logic allows. A back end may be stricter than what it wraps, never weaker.
+//! All of the kernel is generic over [`Platform`], so one binary holds every engine and the logic has no `cfg`. The
+//! door is as narrow as the logic allows. A back end may be stricter than what it wraps, never weaker.
 
 use std::fmt;
 use std::ops::Deref;

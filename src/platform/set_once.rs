@@ -17,7 +17,8 @@ use std::sync::atomic::Ordering;
 
 use super::seam::{AtomicWord, Platform};
 
-/// A value that is not there at first and is then set once (Linux: a pointer read with `READ_ONCE`, written under a lock).
+/// A value that is not there at first and is then set once (Linux: a pointer read with `READ_ONCE`, written under a
+/// lock).
 #[derive(Debug)]
 pub struct SetOnce<P: Platform, T> {
     pointer: P::AtomicU64,

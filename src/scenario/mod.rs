@@ -1,8 +1,9 @@
 //! The library of races: small worlds, their actors, and every outcome that they can have.
 //!
-//! A scenario is data: about ten lines that say what is mapped, what each actor does, and what may come out. [`run`] plays
-//! it once on any platform and asks the oracle; [`check`] plays it under every schedule of an engine and compares the
-//! outcomes with the declared ones. One that does not reach them all is an error: it did not look at the race it is about.
+//! A scenario is data: about ten lines that say what is mapped, what each actor does, and what may come out. [`run`]
+//! plays it once on any platform and asks the oracle; [`check`] plays it under every schedule of an engine and compares
+//! the outcomes with the declared ones. One that does not reach them all is an error: it did not look at the race it is
+//! about.
 
 mod check;
 mod definition;

@@ -4,8 +4,8 @@
 //! A wrote; B read 0; page 0 is A's; +2 -1 pages; +1 -0 tables
 //! ```
 //!
-//! says what each actor's operations returned, whose page every mapped page is in the end, and how many pages and tables
-//! the actors allocated and freed. `zero` is the zero page; a page that the set-up allocated is `setup`'s.
+//! says what each actor's operations returned, whose page every mapped page is in the end, and how many pages and
+//! tables the actors allocated and freed. `zero` is the zero page; a page that the set-up allocated is `setup`'s.
 
 use std::fmt;
 

@@ -18,8 +18,8 @@ pub(super) struct World<P: Platform> {
 }
 
 impl<P: Platform> World<P> {
-    /// Boots the machine and maps what the scenario maps. Every CPU's lists hold the frames that its operations can need,
-    /// so that no actor waits for another's allocations: that race has nothing to do with the fault path.
+    /// Boots the machine and maps what the scenario maps. Every CPU's lists hold the frames that its operations can
+    /// need, so that no actor waits for another's allocations: that race has nothing to do with the fault path.
     pub(super) fn new(scenario: &Scenario) -> Self {
         let setup_cpu = CpuId::new(scenario.actors.len());
         let programs = || scenario.actors.iter().map(|actor| actor.ops).chain([scenario.setup]);

@@ -12,7 +12,10 @@ pub struct VirtAddr(u64);
 
 /// An address whose upper bits are not all the sign bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{address:#x} is not canonical: with {bits}-bit addresses, bits {sign} to 63 must all be equal", sign = bits - 1)]
+#[error(
+    "{address:#x} is not canonical: with {bits}-bit addresses, bits {sign} to 63 must all be equal",
+    sign = bits - 1
+)]
 pub struct NotCanonical {
     /// The address.
     pub address: u64,

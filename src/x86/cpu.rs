@@ -2,7 +2,8 @@
 //!
 //! # What stands for a TLB shootdown
 //! TLBs are not modelled: every access walks the tables. What remains of a shootdown is that the interrupt it sends is
-//! taken *between* instructions: after it, no CPU is in the middle of an instruction that translated an address before it.
+//! taken *between* instructions: after it, no CPU is in the middle of an instruction that translated an address before
+//! it.
 //!
 //! # Invariants
 //! - I1 (D36). An instruction translates and accesses under `instruction`, and a shootdown passes through every CPU's

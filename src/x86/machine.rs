@@ -50,7 +50,8 @@ impl<P: Platform> Machine<P> {
         self.zero_page
     }
 
-    /// Interrupts every CPU and waits until each has finished its instruction (what a TLB shootdown does besides flushing).
+    /// Interrupts every CPU and waits until each has finished its instruction (what a TLB shootdown does besides
+    /// flushing).
     pub fn shoot_down(&self) {
         self.cpus.iter().for_each(Cpu::interrupt);
     }

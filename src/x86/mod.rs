@@ -1,4 +1,5 @@
-//! What the hardware defines: addresses, entries, error codes, the page walk, and how an instruction faults and is retried.
+//! What the hardware defines: addresses, entries, error codes, the page walk, and how an instruction faults and is
+//! retried.
 
 mod access;
 mod address;

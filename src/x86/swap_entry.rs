@@ -159,7 +159,8 @@ mod tests {
             let entry = SwapEntry::new(SwapType::from_number(number), offset).expect("a valid entry");
             prop_assert!(!entry.to_pte().is_present());
             // Swap device 0 with the largest offset would be the empty entry; Linux never uses that slot.
-            prop_assert_eq!(SwapEntry::from_pte(entry.to_pte()), Some(entry).filter(|entry| entry.to_pte().bits() != 0));
+            let expected = Some(entry).filter(|entry| entry.to_pte().bits() != 0);
+            prop_assert_eq!(SwapEntry::from_pte(entry.to_pte()), expected);
         }
     }
 }

@@ -4,8 +4,8 @@
 //! read. If the entry changed meanwhile the walk starts again, as hardware does.
 //!
 //! # Memory ordering
-//! - O1. An entry is loaded with `Acquire`: hardware orders what it reads through an entry after the entry itself (address
-//!   dependency). It pairs with the `Release` stores of `mm`'s table code and gives D5 and D22.
+//! - O1. An entry is loaded with `Acquire`: hardware orders what it reads through an entry after the entry itself
+//!   (address dependency). It pairs with the `Release` stores of `mm`'s table code and gives D5 and D22.
 //! - O2. The update that sets A or D is `AcqRel`: it is a locked instruction.
 
 use crate::phys::{PageState, Pfn, PhysAddr, PhysMem};
@@ -116,7 +116,8 @@ fn assert_owned<P: Platform>(memory: &PhysMem<P>, pfn: Pfn, level: u32, address:
     }
 }
 
-/// What Linux calls a table of this level. Where levels are folded, the root goes by the name of the lowest level in it.
+/// What Linux calls a table of this level. Where levels are folded, the root goes by the name of the lowest level in
+/// it.
 pub(crate) const fn level_name(level: u32) -> &'static str {
     match level {
         1 => "PTE",

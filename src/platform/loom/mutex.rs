@@ -28,7 +28,8 @@ unsafe impl RawMutex for SpinLock {
 
     fn lock(&self) -> MutexGuard<'static, ()> {
         let guard = self.0.lock().expect("a panic ends the exploration, so nobody meets a poisoned lock");
-        // SAFETY: the guard goes back to `unlock` of this very lock, or is forgotten, before the lock is dropped or moved.
+        // SAFETY: the guard goes back to `unlock` of this very lock, or is forgotten, before the lock is dropped or
+        // moved.
         unsafe { mem::transmute::<MutexGuard<'_, ()>, MutexGuard<'static, ()>>(guard) }
     }
 

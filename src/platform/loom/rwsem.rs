@@ -1,7 +1,7 @@
 //! A fair reader-writer semaphore under loom, kept in parts: one for each actor.
 //!
-//! A reader locks its own actor's part, so readers touch different objects and loom need not order them. A writer queues
-//! on every part and then takes them one by one.
+//! A reader locks its own actor's part, so readers touch different objects and loom need not order them. A writer
+//! queues on every part and then takes them one by one.
 //!
 //! # State of a part
 //!
@@ -13,10 +13,10 @@
 //! | 0 | q | yes | held for writing (by a writer that perhaps still waits for other parts) |
 //!
 //! # Invariants
-//! - I1. A writer holds the semaphore when it is the writer of every part; parts are taken in one order, so writers do not
-//!   deadlock each other.
-//! - I2. A writer is queued on all parts before it waits for any: from then on every new reader waits, also one that holds
-//!   the semaphore already (a recursive read behind a queued writer is a deadlock, as in Linux).
+//! - I1. A writer holds the semaphore when it is the writer of every part; parts are taken in one order, so writers do
+//!   not deadlock each other.
+//! - I2. A writer is queued on all parts before it waits for any: from then on every new reader waits, also one that
+//!   holds the semaphore already (a recursive read behind a queued writer is a deadlock, as in Linux).
 //! - I3. Trying never waits: it looks at the own part only, under a mutex that is held for no longer than a look.
 
 use std::thread;
