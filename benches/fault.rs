@@ -66,7 +66,9 @@ fn faults(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fault");
     group.bench_function("write", |bench| bench.iter_custom(|iterations| time(iterations, None, write)));
     group.bench_function("read", |bench| bench.iter_custom(|iterations| time(iterations, None, read)));
-    group.bench_function("write after read", |bench| bench.iter_custom(|iterations| time(iterations, Some(read), write)));
+    group.bench_function("write after read", |bench| {
+        bench.iter_custom(|iterations| time(iterations, Some(read), write))
+    });
     group.bench_function("no fault", |bench| bench.iter_custom(|iterations| time(iterations, Some(write), write)));
     group.finish();
 }

@@ -1,8 +1,8 @@
 //! The scenario library of pagerace under loom; see `tests/`.
 //!
-//! loom's own variables are respected: `LOOM_MAX_PREEMPTIONS` replaces every scenario's bound, `LOOM_MAX_PERMUTATIONS` and
-//! `LOOM_MAX_DURATION` cap it. A test that was capped, or given a smaller bound than its scenario asks for, says so and
-//! cannot show that every declared outcome is reached.
+//! loom's own variables are respected: `LOOM_MAX_PREEMPTIONS` replaces every scenario's bound,
+//! `LOOM_MAX_PERMUTATIONS` and `LOOM_MAX_DURATION` cap it. A test that was capped, or given a smaller bound than its
+//! scenario asks for, says so and cannot show that every declared outcome is reached.
 
 use pagerace::scenario::{CheckReport, Limits, Scenario, Verdict, check, library};
 

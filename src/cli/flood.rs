@@ -21,13 +21,13 @@ use super::{Exit, usage};
 #[derive(Debug, Args)]
 pub(super) struct FloodArgs {
     /// Thread counts to measure, one after the other
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,2")]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,2", value_parser = count)]
     threads: Vec<NonZeroUsize>,
     /// Seconds for each thread count
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
     seconds: Duration,
     /// Pages of each thread's region (4 KiB each)
-    #[arg(long, value_name = "PAGES", default_value = "4096")]
+    #[arg(long, value_name = "PAGES", default_value = "4096", value_parser = count)]
     pages: NonZeroUsize,
     /// Print one JSON object for each thread count instead of the table
     #[arg(long)]
@@ -44,6 +44,10 @@ struct Line {
     scaling: f64,
     pages_checked: usize,
     facts_checked: u64,
+}
+
+fn count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "expected a whole number, 1 or more".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

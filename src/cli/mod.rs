@@ -27,11 +27,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Tell one page fault as a call trace, from the exception to the retried instruction
     Trace(trace::Trace),
-    /// Run the scenario library under a model checker
     Check(check::Check),
-    /// Fault anonymous memory from many threads and measure the throughput
     Flood(flood::FloodArgs),
 }
 

@@ -21,7 +21,8 @@ pub(super) struct Trace {
     #[arg(long, value_name = "START-END", default_value = "0x75e52fc77000-0x75e52fc7a000", value_parser = parse::range)]
     vma: (u64, u64),
     /// The rights of the mapping
-    #[arg(long, value_name = "RIGHTS", default_value = "rw-", value_parser = parse::protection, allow_hyphen_values = true)]
+    #[arg(long, value_name = "RIGHTS", default_value = "rw-", value_parser = parse::protection)]
+    #[arg(allow_hyphen_values = true)]
     prot: Protection,
     /// The frame that the allocator hands out next
     #[arg(long, value_name = "PFN", default_value = "0x38944c", value_parser = parse::pfn)]

@@ -1,7 +1,8 @@
 //! One flood: every thread maps a region of its own, writes to every page of it, unmaps it and begins again.
 //!
-//! All threads share one address space, and with it the mmap lock, the upper tables, and the buddy allocator; each has its
-//! own CPU, and with it lists and stocks of its own. Afterwards the invariants are checked over the whole address space.
+//! All threads share one address space, and with it the mmap lock, the upper tables, and the buddy allocator; each
+//! has its own CPU, and with it lists and stocks of its own. Afterwards the invariants are checked over the whole
+//! address space.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

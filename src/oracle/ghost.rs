@@ -86,8 +86,8 @@ impl<'a> Allowed<'a> {
 
     /// The last store to a word in one log, among its first `events`.
     fn last(&self, address: VirtAddr, log: usize, events: usize) -> Option<u64> {
-        let mine = self.stores(address).iter().filter(|store| store.log == log && store.event < events);
-        mine.last().map(|store| store.value)
+        let mut mine = self.stores(address).iter().filter(|store| store.log == log && store.event < events);
+        mine.next_back().map(|store| store.value)
     }
 
     fn discarded(&self, address: VirtAddr) -> bool {
@@ -97,7 +97,7 @@ impl<'a> Allowed<'a> {
     /// The values that a word had when the tasks began: what the set-up stored last, or zero.
     fn initially(&self, address: VirtAddr) -> u64 {
         let setups = (0..self.logs.len()).filter(|log| self.logs[*log].before_others);
-        setups.filter_map(|log| self.last(address, log, usize::MAX)).last().unwrap_or(0)
+        setups.filter_map(|log| self.last(address, log, usize::MAX)).next_back().unwrap_or(0)
     }
 
     /// What the word may hold in the end: a last store, or nothing if it was never stored to or may have been

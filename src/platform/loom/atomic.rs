@@ -1,16 +1,16 @@
 //! A word under loom: loom's atomic, one companion for each actor, and swaps in place of stores.
 //!
 //! # Why companions
-//! loom remembers the last access to an atomic only. In `T1 { load y }`, `T2 { load y; store y }` the store finds T2's own
-//! load, not T1's, and the order in which T1 reads the store is never tried. A companion is an atomic that its actor updates
-//! before its loads, and every other actor before its stores. All accesses to one companion are
+//! loom remembers the last access to an atomic only. In `T1 { load y }`, `T2 { load y; store y }` the store finds
+//! T2's own load, not T1's, and the order in which T1 reads the store is never tried. A companion is an atomic that
+//! its actor updates before its loads, and every other actor before its stores. All accesses to one companion are
 //! updates, which conflict pairwise, so the last one stands for all before it.
 //!
 //! # Why swaps
-//! loom lets an update read an old value and write over a newer plain store: `store(1)` beside `fetch_or(0)` can end in 0.
-//! Between updates alone this cannot happen. The price is a corner: a swap continues a release sequence that a store
-//! would end, so a reader may here synchronise with one writer more than C11 promises. No numbered ordering of the kernel
-//! code relies on a release sequence.
+//! loom lets an update read an old value and write over a newer plain store: `store(1)` beside `fetch_or(0)` can end
+//! in 0. Between updates alone this cannot happen. The price is a corner: a swap continues a release sequence that a
+//! store would end, so a reader may here synchronise with one writer more than C11 promises. No numbered ordering of
+//! the kernel code relies on a release sequence.
 //!
 //! # Memory ordering
 //! - O1. Companions are relaxed: they order loom's search, not memory.

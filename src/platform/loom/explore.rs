@@ -1,9 +1,9 @@
 //! Running a model under loom, and saying truthfully how far it went.
 //!
-//! A model runs on a thread of its own. When one of its threads panics, that one is unwound, but no further than to where
-//! it began; then the host's thread is parked for good. loom's objects may not be dropped outside the execution that they
-//! belong to, and unwinding the whole model would do just that, inside other panics. For the same reason the locks of this
-//! back end are not released while a panic unwinds.
+//! A model runs on a thread of its own. When one of its threads panics, that one is unwound, but no further than to
+//! where it began; then the host's thread is parked for good. loom's objects may not be dropped outside the execution
+//! that they belong to, and unwinding the whole model would do just that, inside other panics. For the same reason
+//! the locks of this back end are not released while a panic unwinds.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -51,8 +51,8 @@ pub struct Exploration {
 /// Steps of one execution, at most; a world that needs more is too large for loom anyway.
 const MAX_BRANCHES: usize = 20_000;
 
-/// Runs `body` under every schedule within `bounds`. It counts executions in `executions` as it goes and stops early when
-/// `stop` is set.
+/// Runs `body` under every schedule within `bounds`. It counts executions in `executions` as it goes and stops early
+/// when `stop` is set.
 ///
 /// # Panics
 /// If the host has no room for one more thread.
