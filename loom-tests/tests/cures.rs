@@ -23,8 +23,7 @@ fn outcomes<T: Ord + Clone + Send + 'static>(
             noting.lock().expect("not poisoned").insert(outcome);
         });
     });
-    let seen = seen.lock().expect("not poisoned").clone();
-    (exploration, seen)
+    (exploration, contents(&seen))
 }
 
 /// The same for plain loom.
@@ -38,8 +37,11 @@ fn outcomes_of_plain_loom<T: Ord + Clone + Send + 'static>(
             noting.lock().expect("not poisoned").insert(outcome);
         });
     });
-    let seen = seen.lock().expect("not poisoned").clone();
-    seen
+    contents(&seen)
+}
+
+fn contents<T: Clone>(seen: &Mutex<BTreeSet<T>>) -> BTreeSet<T> {
+    seen.lock().expect("not poisoned").clone()
 }
 
 #[test]

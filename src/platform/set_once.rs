@@ -2,7 +2,9 @@
 //!
 //! # State
 //!
-//!            set
+//! ```text
+//!        set
+//! ```
 //!   Empty ---------> Set(value), until the owner is dropped
 //!
 //! # Invariants
