@@ -224,3 +224,99 @@ fn kernelmode_fixup_or_oops(regs: PtRegs, address: VirtAddr) -> Resume<Ending> {
         Mode::Kernel | Mode::User => Ending::Oops(Oops::BadAddress(address)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mm::{Placement, Protection, VmFlags, Vma, mmap};
+    use crate::phys::{CpuId, PhysConfig};
+    use crate::platform::{Arc, Native, X86_64};
+    use crate::x86::Machine;
+
+    type P = Native<X86_64>;
+
+    const CPU: CpuId = CpuId::new(0);
+    const MAPPED: VirtAddr = VirtAddr::user(0x1000);
+    const UNMAPPED: VirtAddr = VirtAddr::user(0x9000);
+
+    /// An address space with one readable page.
+    fn mm() -> Mm<P> {
+        let machine = Machine::boot(&PhysConfig::linux(Pfn::truncate(0x1000), 256, 1)).expect("a little memory");
+        let mm = Mm::new(Arc::new(machine), CPU).expect("a frame for the root table");
+        mmap(&mm, Placement::Fixed(MAPPED), 0x1000, Protection::READ).expect("an empty address space");
+        mm
+    }
+
+    fn ending(mode: Mode, instruction: Instruction) -> Option<Ending> {
+        match Process::new(&mm(), &Task::new(CPU)).execute(mode, instruction) {
+            Completion::Done(_) => None,
+            Completion::Ended(ending) => Some(ending),
+        }
+    }
+
+    #[test]
+    fn a_user_gets_signals() {
+        for (instruction, expected) in [
+            (Instruction::Load(MAPPED), None),
+            (Instruction::Load(UNMAPPED), Some(Ending::Sigsegv(FaultCode::MapErr, UNMAPPED))),
+            (Instruction::store(MAPPED, 1), Some(Ending::Sigsegv(FaultCode::AccErr, MAPPED))),
+            (Instruction::Fetch(MAPPED), Some(Ending::Sigsegv(FaultCode::AccErr, MAPPED))),
+        ] {
+            assert_eq!(ending(Mode::User, instruction), expected, "{instruction}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_copy_returns_an_error_and_faults_pages_in() {
+        for (instruction, expected) in [
+            (Instruction::Load(MAPPED), None),
+            (Instruction::Load(UNMAPPED), Some(Ending::Efault)),
+            (Instruction::store(MAPPED, 1), Some(Ending::Efault)),
+        ] {
+            assert_eq!(ending(Mode::KernelUserCopy, instruction), expected, "{instruction}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_that_did_not_announce_its_access_oopses() {
+        let kernel_address = VirtAddr::user(0xffff_8880_0000_0000);
+        for (instruction, oops) in [
+            (Instruction::Load(MAPPED), Oops::UnannouncedUserAccess),
+            (Instruction::Fetch(MAPPED), Oops::ExecutedUserMemory),
+            (Instruction::Load(kernel_address), Oops::BadAddress(kernel_address)),
+        ] {
+            assert_eq!(ending(Mode::Kernel, instruction), Some(Ending::Oops(oops)), "{instruction}");
+        }
+    }
+
+    #[test]
+    fn a_reserved_bit_is_a_corrupt_table() {
+        let (mm, task) = (mm(), Task::new(CPU));
+        let root = mm.memory().word(mm.pgd(), 0);
+        root.store(0x81, crate::platform::Ordering::Relaxed);
+        let ended = Process::new(&mm, &task).execute(Mode::User, Instruction::Load(MAPPED));
+        assert_eq!(ended, Completion::Ended(Ending::Oops(Oops::CorruptTable)));
+        root.store(0, crate::platform::Ordering::Relaxed);
+    }
+
+    #[test]
+    fn a_shared_mapping_of_nothing_is_a_bus_error() {
+        let (mm, task) = (mm(), Task::new(CPU));
+        let flags = VmFlags::READ | VmFlags::SHARED;
+        mm.mmap_lock().write().insert(Vma::new(VirtAddr::user(0x5000), VirtAddr::user(0x6000), flags));
+        let ended = Process::new(&mm, &task).execute(Mode::User, Instruction::Load(VirtAddr::user(0x5000)));
+        assert_eq!(ended, Completion::Ended(Ending::Sigbus(VirtAddr::user(0x5000))));
+        assert_eq!(task.counts().errors, 1);
+    }
+
+    #[test]
+    fn a_handled_fault_is_one_minor_fault() {
+        let (mm, task) = (mm(), Task::new(CPU));
+        let completion = Process::new(&mm, &task).execute(Mode::User, Instruction::Load(MAPPED));
+        assert_eq!(completion, Completion::Done(Some(0)));
+        let counts = task.counts();
+        assert_eq!((counts.pgfault, counts.min_flt, counts.maj_flt), (1, 1, 0));
+        assert_eq!((mm.pgtables_bytes(), mm.rss_anon_pages()), (3 * 4096, 0), "the zero page does not count");
+        assert!(!task.in_lru_fault(), "the fault is over");
+    }
+}
