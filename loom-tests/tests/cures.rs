@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex};
 
-use pagerace::platform::loom::{Atomic, Bounds, Exploration, FairRwSem, Loom, Verdict, explore};
-use pagerace::platform::{AtomicWord, NewLock, Platform, RaceCell, TwoLevels};
+use pagerace::platform::loom::{Atomic, Bounds, Environment, FairRwSem, Loom, explore};
+use pagerace::platform::{AtomicWord, Exploration, NewLock, Platform, RaceCell, TwoLevels, Verdict, Watch};
 use parking_lot::lock_api::{RawRwLock, RawRwLockDowngrade, RwLock, RwLockWriteGuard};
 
 type P = Loom<TwoLevels>;
@@ -13,16 +13,17 @@ type P = Loom<TwoLevels>;
 /// The set of what `body` noted in all executions.
 fn outcomes<T: Ord + Clone + Send + 'static>(
     actors: usize,
-    preemptions: Option<usize>,
+    preemptions: Option<u8>,
     body: impl Fn(&dyn Fn(T)) + Send + Sync + 'static,
 ) -> (Exploration, BTreeSet<T>) {
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
     let noting = Arc::clone(&seen);
-    let exploration = explore(Bounds { actors, preemptions }, Arc::default(), Arc::default(), move || {
-        body(&|outcome| {
-            noting.lock().expect("not poisoned").insert(outcome);
+    let exploration =
+        explore(Bounds { actors, preemptions, environment: Environment::Yields }, &Watch::default(), move || {
+            body(&|outcome| {
+                noting.lock().expect("not poisoned").insert(outcome);
+            });
         });
-    });
     (exploration, contents(&seen))
 }
 
@@ -99,7 +100,7 @@ fn a_store_beside_an_update_is_never_undone() {
 type Semaphore = RwLock<FairRwSem, ()>;
 
 fn semaphore() -> Arc<Semaphore> {
-    Arc::new(RwLock::from_raw(FairRwSem::new_lock(), ()))
+    Arc::new(RwLock::from_raw(FairRwSem::new_lock("the test"), ()))
 }
 
 #[test]

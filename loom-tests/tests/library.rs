@@ -21,11 +21,13 @@ scenarios! {
     same_pte: "same-pte",
     same_pte_new_table: "same-pte-new-table",
     same_pte_four_levels: "same-pte-four-levels",
+    same_pte_three_four_levels: "same-pte-three-four-levels",
     same_pte_three: "same-pte-three",
     read_write: "read-write",
     zero_page_writers: "zero-page-writers",
     neighbours_new_table: "neighbours-new-table",
     split_at_pud: "split-at-pud",
     fault_munmap: "fault-munmap",
+    marks_munmap: "marks-munmap",
     fault_munmap_neighbour: "fault-munmap-neighbour",
 }

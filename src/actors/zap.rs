@@ -29,7 +29,7 @@ pub(super) fn unmap_page_range<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, 
 }
 
 /// The PMD entry of an address, if all tables above it exist.
-fn find_pmd<P: Platform>(mm: &Mm<P>, address: VirtAddr) -> Option<EntryAt> {
+pub(super) fn find_pmd<P: Platform>(mm: &Mm<P>, address: VirtAddr) -> Option<EntryAt> {
     let mut at = EntryAt::of::<P>(mm.pgd(), P::GEOMETRY.levels, address);
     while at.level > 2 {
         // ORDER O1 of `mm::walk`: pairs with the store that linked the table.

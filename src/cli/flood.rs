@@ -1,6 +1,5 @@
 //! `pagerace flood`.
 
-use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use serde::Serialize;
 use crate::flood::{Flood, FloodError, Flooded, flood};
 
 use super::interrupt::stop_flag;
+use super::output::line;
 use super::progress::show;
 use super::{Exit, usage};
 
@@ -21,13 +21,13 @@ use super::{Exit, usage};
 #[derive(Debug, Args)]
 pub(super) struct FloodArgs {
     /// Thread counts to measure, one after the other
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,2", value_parser = count)]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,2", value_parser = threads)]
     threads: Vec<NonZeroUsize>,
     /// Seconds for each thread count
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
     seconds: Duration,
     /// Pages of each thread's region (4 KiB each)
-    #[arg(long, value_name = "PAGES", default_value = "4096", value_parser = count)]
+    #[arg(long, value_name = "PAGES", default_value = "4096", value_parser = pages)]
     pages: NonZeroUsize,
     /// Print one JSON object for each thread count instead of the table
     #[arg(long)]
@@ -46,21 +46,35 @@ struct Line {
     facts_checked: u64,
 }
 
-fn count(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse().map_err(|_| "expected a whole number, 1 or more".to_owned())
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    count(text, 1024)
 }
+
+fn pages(text: &str) -> Result<NonZeroUsize, String> {
+    count(text, 1 << 32)
+}
+
+fn count(text: &str, most: usize) -> Result<NonZeroUsize, String> {
+    let count: Option<NonZeroUsize> = text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= most);
+    count.ok_or_else(|| format!("expected a whole number from 1 to {most}"))
+}
+
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds, like 2 or 0.5".to_owned())?;
     let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
-    if duration.is_zero() { Err("expected more than 0 seconds".to_owned()) } else { Ok(duration) }
+    if duration.is_zero() || duration > A_DAY {
+        return Err("expected more than 0 seconds and at most a day".to_owned());
+    }
+    Ok(duration)
 }
 
 impl FloodArgs {
     pub(super) fn run(self) -> Exit {
         let stop = stop_flag();
         if !self.json {
-            anstream::println!("{:>7}  {:>12}  {:>12}  {:>7}  invariants", "threads", "faults", "faults/s", "scaling");
+            line(format_args!("{:>7}  {:>12}  {:>12}  {:>7}  invariants", "threads", "faults", "faults/s", "scaling"));
         }
         let mut base = None;
         for threads in &self.threads {
@@ -92,7 +106,7 @@ impl FloodArgs {
 
     fn print(&self, threads: usize, flooded: &Flooded, scaling: f64) {
         let facts_checked = flooded.evaluated.values().sum();
-        let line = Line {
+        let numbers = Line {
             threads,
             faults: flooded.faults,
             seconds: flooded.elapsed.as_secs_f64(),
@@ -102,17 +116,15 @@ impl FloodArgs {
             facts_checked,
         };
         if self.json {
-            anstream::println!("{}", serde_json::to_string(&line).expect("a line of numbers is JSON"));
+            line(format_args!("{}", serde_json::to_string(&numbers).expect("a line of numbers is JSON")));
         } else {
-            let (rules, pages) = (flooded.evaluated.len(), line.pages_checked);
-            let rate = line.faults_per_second;
-            let faults = line.faults;
-            anstream::println!(
+            let (rules, pages) = (flooded.evaluated.len(), numbers.pages_checked);
+            let rate = numbers.faults_per_second;
+            let faults = numbers.faults;
+            line(format_args!(
                 "{threads:>7}  {faults:>12}  {rate:>12.0}  {scaling:>6.2}x  {rules} hold over {pages} pages"
-            );
+            ));
         }
-        // A flood takes seconds: whoever reads a pipe should not wait for the last line to see the first.
-        let _ = std::io::stdout().flush();
     }
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod flood;
 mod interrupt;
+mod output;
 mod parse;
 mod progress;
 mod story;

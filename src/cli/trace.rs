@@ -5,6 +5,7 @@ use clap::Args;
 use crate::mm::Protection;
 use crate::phys::Pfn;
 
+use super::output::line;
 use super::story::{Plot, Story, Use};
 use super::{Exit, parse, usage};
 
@@ -66,7 +67,7 @@ impl Trace {
         };
         match Story::tell(&plot) {
             Ok(story) => {
-                anstream::print!("{story}");
+                line(format_args!("{}", story.to_string().trim_end()));
                 Exit::Holds
             }
             Err(error) => usage(&error.to_string(), error.hint()),

@@ -18,7 +18,7 @@ pub struct RwSem<P: Platform, T> {
 impl<P: Platform, T> RwSem<P, T> {
     /// A free semaphore of the class `class`.
     pub fn new(class: &'static str, value: T) -> Self {
-        Self { class, lock: RwLock::from_raw(P::RawRwSem::new_lock(), value) }
+        Self { class, lock: RwLock::from_raw(P::RawRwSem::new_lock(class), value) }
     }
 
     /// Waits to read.

@@ -17,7 +17,7 @@ pub struct Spin<P: Platform, T> {
 impl<P: Platform, T> Spin<P, T> {
     /// An unlocked lock of the class `class`.
     pub fn new(class: &'static str, value: T) -> Self {
-        Self { class, lock: Mutex::from_raw(P::RawSpin::new_lock(), value) }
+        Self { class, lock: Mutex::from_raw(P::RawSpin::new_lock(class), value) }
     }
 
     /// Waits for the lock.

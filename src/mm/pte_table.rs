@@ -76,7 +76,8 @@ impl<'m, P: Platform> LockedTable<'m, P> {
                 let seen = pmdp_get_lockless(mm, pmd);
                 let PmdState::Table(pfn) = seen.state() else { return None };
                 let ptl = mm.memory().page(pfn).ptl().lock();
-                // pmd_same (M10): a table that was unlinked meanwhile must not be written to.
+                // pmd_same (M10): a table that was unlinked meanwhile must not be written to. No actor that there is yet
+                // unlinks a table while faults run, so no scenario shows it.
                 if pmdp_get_lockless(mm, pmd) == seen {
                     return Some(Self { table: PteTable { mm, pfn }, _ptl: ptl });
                 }
@@ -95,9 +96,18 @@ impl<'m, P: Platform> LockedTable<'m, P> {
     /// Sets the entry of an address (`set_pte_at`): over an empty one, or to add rights.
     pub fn set(&mut self, address: VirtAddr, pte: PteVal) {
         let at = self.table.at(address);
+        self.assert_mapped(pte);
         // ORDER O1: publishes the page's contents; pairs with `peek` and the hardware walk.
         self.table.mm.entry(at).store(pte.bits(), Ordering::Release);
         remark::<P>(format_args!("PTE[{}] = {:#x}", at.index, pte.bits()));
+    }
+
+    /// D23: a page is counted as mapped before an entry shows it.
+    fn assert_mapped(&self, pte: PteVal) {
+        if P::CHECKED && pte.is_present() && !pte.is_special() {
+            let mapcount = self.table.mm.memory().page(pte.pfn()).mapcount();
+            assert!(mapcount > 0, "D23: the entry {pte} shows a page that is not counted as mapped");
+        }
     }
 
     /// Empties the entry of an address and returns what it held last (`ptep_get_and_clear`).

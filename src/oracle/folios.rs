@@ -102,6 +102,10 @@ pub(super) fn contents<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
 pub(super) fn findable<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let vmas = quiet.mm.mmap_lock().read();
     let mut evaluated = 0;
+    let (listed, pages) = (quiet.mm.memory().lru().listed(), user_pages(quiet).count());
+    if listed != pages {
+        return Err(format!("{listed} pages are on the LRU lists, and {pages} are users'"));
+    }
     for (address, entry) in counted(quiet) {
         let page = quiet.mm.memory().page(entry.pfn());
         let vma = vmas.iter().find(|vma| vma.contains(address));

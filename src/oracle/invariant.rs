@@ -46,7 +46,7 @@ pub fn at_rest<P: Platform>() -> Vec<Invariant<P>> {
         invariant("D17", "refcount is mapcount and nothing else", folios::refcount::<P>),
         invariant("D18", "RSS counts the pages that are mapped, zero pages apart", folios::rss::<P>),
         invariant("D22", "a page is zeroed before an entry shows it", folios::contents::<P>),
-        invariant("D24", "a mapped page is findable through its anon_vma", folios::findable::<P>),
+        invariant("D24", "a mapped page is findable, through its anon_vma and on an LRU list", folios::findable::<P>),
         invariant("D25", "the zero page is mapped special and read-only", folios::zero_page::<P>),
         invariant("D37", "no completed store is lost", ghost::no_lost_write::<P>),
         invariant("D52", "each fault releases the fault lock exactly once", ledgers::fault_lock::<P>),

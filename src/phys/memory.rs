@@ -4,13 +4,13 @@
 //! code and the data path see the same memory.
 //!
 //! # Memory ordering
-//! - O1. `clear_page` and `copy_page` store with relaxed order: nobody else can reach the frame yet, and the entry that
+//! - O1. `clear_page` stores with relaxed order: nobody else can reach the frame yet, and the entry that
 //!   publishes it is stored with `Release`.
 
 use std::fmt;
 use std::io;
 
-use crate::platform::{AtomicWord, Geometry, Ordering, Platform, enter, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
 
 use super::address::Pfn;
 use super::config::PhysConfig;
@@ -48,11 +48,6 @@ impl<P: Platform> PhysMem<P> {
             lru: Lru::new(config),
             memcg: MemCgroup::new(config),
         })
-    }
-
-    /// The shape of the tables in this memory.
-    pub const fn geometry(&self) -> Geometry {
-        P::GEOMETRY
     }
 
     /// Frames in all.

@@ -22,7 +22,7 @@ use std::fmt;
 
 use super::cpu::CpuId;
 use crate::locks::Spin;
-use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Tally, Word};
+use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Word};
 
 /// Who owns a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,9 +92,9 @@ impl Word for Mapping {
 /// What is known of one frame.
 pub struct Page<P: Platform> {
     state: RaceCell<P, PageState>,
-    generation: P::Counter,
+    generation: RaceCell<P, u64>,
     refcount: P::AtomicU64,
-    mapcount: P::Counter,
+    mapcount: P::AtomicU64,
     mapping: RaceCell<P, Mapping>,
     index: RaceCell<P, u64>,
     contents: RaceCell<P, u64>,
@@ -106,9 +106,9 @@ impl<P: Platform> Page<P> {
     pub(super) fn new() -> Self {
         Self {
             state: RaceCell::new("D14 (an entry names an allocated frame)", PageState::Free),
-            generation: P::Counter::default(),
+            generation: RaceCell::new("D14 (an entry names an allocated frame)", 0),
             refcount: P::AtomicU64::new(0),
-            mapcount: P::Counter::default(),
+            mapcount: P::AtomicU64::new(0),
             mapping: RaceCell::new("D24 (a mapped folio is findable)", Mapping::None),
             index: RaceCell::new("D24 (a mapped folio is findable)", 0),
             contents: RaceCell::new("D5 and D22 (contents are set up before an entry shows them)", 0),
@@ -123,8 +123,8 @@ impl<P: Platform> Page<P> {
     }
 
     /// How often the frame has been freed.
-    pub fn generation(&self) -> i64 {
-        self.generation.read()
+    pub fn generation(&self) -> u64 {
+        self.generation.get()
     }
 
     /// The lock of the table in this frame (`ptlock_ptr`).
@@ -146,12 +146,14 @@ impl<P: Platform> Page<P> {
 
     /// Entries that map the page (`folio_mapcount`; Linux stores one less).
     pub fn mapcount(&self) -> i64 {
-        self.mapcount.read()
+        // ORDER none: an answer about now; who acts on it holds what keeps it true.
+        self.mapcount.load(Ordering::Relaxed).cast_signed()
     }
 
     /// Counts entries that map the page or, if negative, that no longer do.
     pub fn add_mapcount(&self, entries: i64) {
-        self.mapcount.add(entries);
+        // ORDER none: the lock of the table that the entry is in orders it.
+        self.mapcount.fetch_add(entries.cast_unsigned(), Ordering::Relaxed);
     }
 
     /// What the page is a page of.
@@ -213,7 +215,7 @@ impl<P: Platform> Page<P> {
         assert!(mapcount == 0, "D21: a page that {mapcount} entries map was freed");
         self.set_mapping(Mapping::None, 0);
         self.state.set(PageState::Free);
-        self.generation.add(1);
+        self.generation.set(self.generation.get() + 1);
     }
 }
 

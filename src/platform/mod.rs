@@ -4,12 +4,15 @@
 //! |---|---|---|
 //! | [`Native`] | the operating system | floods and benches, as fast as the machine |
 //! | [`Story`] | one thread | [`Native`] that tells what it does, for `pagerace trace` |
+//! | [`interleaved::Interleaved`] | interleaver | every interleaving of a small world, once |
 //! | [`loom::Loom`] | loom | every interleaving of a small world, with C11 stale reads |
 
 pub use std::sync::Arc;
 pub use std::sync::atomic::Ordering;
 
+mod exploration;
 mod geometry;
+pub mod interleaved;
 pub mod loom;
 mod native;
 mod probe;
@@ -18,6 +21,7 @@ mod seam;
 mod set_once;
 mod story;
 
+pub use exploration::{Exploration, Extent, Verdict, Watch};
 pub use geometry::{AddressLayout, FourLevels, Geometry, Shape, TwoLevels, X86_64};
 pub use native::Native;
 pub use probe::{Call, Event, enter, remark};

@@ -154,13 +154,13 @@ impl Tally for ShardedCounter {
 }
 
 impl NewLock for RawMutex {
-    fn new_lock() -> Self {
+    fn new_lock(_class: &'static str) -> Self {
         Self::INIT
     }
 }
 
 impl NewLock for RawRwLock {
-    fn new_lock() -> Self {
+    fn new_lock(_class: &'static str) -> Self {
         Self::INIT
     }
 }

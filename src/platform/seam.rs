@@ -33,7 +33,7 @@ pub trait Platform: Sized + Send + Sync + 'static {
     type RawSpin: RawMutex + NewLock + Send + Sync;
     /// A fair reader-writer semaphore: a waiting writer stops new readers. It can be downgraded.
     type RawRwSem: RawRwLockDowngrade + NewLock + Send + Sync;
-    /// The words of physical memory, all zero at first.
+    /// The words of physical memory; what they hold at first is anything.
     type Words: Deref<Target = [Self::AtomicU64]> + Send + Sync;
     /// A running thread.
     type Thread<T: Send + 'static>;
@@ -56,6 +56,9 @@ pub trait Platform: Sized + Send + Sync + 'static {
     /// Takes one event of the running thread's story; called only where [`Platform::TRACED`] is set.
     fn tell(event: Event);
 }
+
+/// What physical memory holds at first under a checker: nothing that anybody could take for zeroed memory or a table.
+pub(super) const GARBAGE: u64 = 0xdead_beef_0000;
 
 /// A 64-bit word that threads share.
 pub trait AtomicWord: Send + Sync + fmt::Debug {
@@ -101,6 +104,6 @@ pub trait Tally: Send + Sync + Default {
 
 /// A raw lock made at run time: an engine's locks are objects of one execution, so they cannot be constants.
 pub trait NewLock {
-    /// An unlocked lock.
-    fn new_lock() -> Self;
+    /// An unlocked lock of the class `class`, by which reports name it.
+    fn new_lock(class: &'static str) -> Self;
 }

@@ -3,9 +3,9 @@
 //! # State
 //!
 //! ```text
-//!        set
+//!          set
+//!   Empty -----> Set(value), until the owner is dropped
 //! ```
-//!   Empty ---------> Set(value), until the owner is dropped
 //!
 //! # Invariants
 //! - I1. The pointer goes from null to one value and never changes again, so a reference lives as long as the owner.
@@ -17,41 +17,54 @@ use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-use super::seam::{AtomicWord, Platform};
+use super::seam::{AtomicWord, Platform, RaceWord};
 
 /// A value that is not there at first and is then set once (Linux: a pointer read with `READ_ONCE`, written under a
 /// lock).
 #[derive(Debug)]
 pub struct SetOnce<P: Platform, T> {
     pointer: P::AtomicU64,
+    /// Ghost: written with the value and read with it, so that a checker sees whether the pointer publishes it.
+    written: P::RaceWord,
     _owns: PhantomData<T>,
 }
 
 impl<P: Platform, T> SetOnce<P, T> {
     /// An empty slot.
     pub fn empty() -> Self {
-        Self { pointer: P::AtomicU64::new(0), _owns: PhantomData }
+        Self::at(0)
     }
 
     /// A slot that is set from the start.
     pub fn with(value: T) -> Self {
-        Self { pointer: P::AtomicU64::new(expose(value)), _owns: PhantomData }
+        Self::at(expose(value))
+    }
+
+    fn at(pointer: u64) -> Self {
+        let written = P::RaceWord::new("O1 (whoever sees the pointer sees the value)", 0);
+        Self { pointer: P::AtomicU64::new(pointer), written, _owns: PhantomData }
     }
 
     /// The value, if it was set.
     pub fn get(&self) -> Option<&T> {
         // ORDER O1: pairs with the exchange in `set`.
         let pointer = self.pointer.load(Ordering::Acquire);
+        if P::CHECKED && pointer != 0 {
+            self.written.get();
+        }
         // SAFETY: a non-null pointer came from `expose` and, by I1, is freed only by `drop`, which needs the owner.
         unsafe { ptr::with_exposed_provenance::<T>(pointer as usize).as_ref() }
     }
 
-    /// Sets the value.
+    /// Sets the value. Setters hold a lock that orders them (Linux: `page_table_lock` for an `anon_vma`).
     ///
     /// # Errors
     /// Gives the value back if another one came first.
     pub fn set(&self, value: T) -> Result<&T, T> {
         let pointer = expose(value);
+        if P::CHECKED {
+            self.written.set(1);
+        }
         // ORDER O1: publishes the value; pairs with the load in `get`.
         match self.pointer.compare_exchange(0, pointer, Ordering::AcqRel) {
             // SAFETY: as in `get`; we just published it.

@@ -2,25 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use crate::oracle::Evaluated;
-use crate::platform::loom::{self, Bounds, Exploration, Loom, explore};
-use crate::platform::{Arc, FourLevels, TwoLevels};
+use crate::platform::interleaved::{self, Interleaved, Search};
+use crate::platform::loom::{self, Bounds, Environment, Loom};
+use crate::platform::{self, Arc, Exploration, Extent, FourLevels, Platform, Shape, TwoLevels, Watch};
 
-use super::definition::{Scenario, ShapeName};
+use super::definition::{LoomReach, Scenario, ShapeName};
 use super::run::run;
 
-/// What a check may be asked while it runs.
-#[derive(Clone, Debug, Default)]
-pub struct Limits {
-    /// Set it to stop early.
-    pub stop: Arc<AtomicBool>,
-    /// Executions so far.
-    pub executions: Arc<AtomicU64>,
-    /// Preemptions in one execution, in place of what the scenario asks for.
-    pub preemptions: Option<usize>,
+/// Who schedules the threads of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The model checker of this project.
+    Interleaver {
+        /// Which schedules it tries.
+        search: Search,
+    },
+    /// loom, within the scenario's bound or this one.
+    Loom {
+        /// Preemptions in one execution, in place of what the scenario asks for.
+        preemptions: Option<u8>,
+    },
 }
 
 /// The judgement on a scenario.
@@ -28,6 +32,8 @@ pub struct Limits {
 pub enum Verdict {
     /// No execution violated anything, and the outcomes are exactly the declared ones.
     Holds,
+    /// No execution violated anything, and each outcome is a declared one; others lie beyond what was tried.
+    HoldsPartly,
     /// An execution violated an invariant, raced or deadlocked.
     Violated(String),
     /// The scenario did not look at what it is about: these declared outcomes were never reached.
@@ -45,55 +51,80 @@ pub struct CheckReport {
     pub verdict: Verdict,
     /// Executions run.
     pub executions: u64,
-    /// The bound on preemptions that was in force; `None` means every interleaving.
-    pub preemptions: Option<usize>,
+    /// What the engine covers, if it was not stopped.
+    pub extent: Extent,
     /// Wall-clock time.
     pub elapsed: Duration,
     /// How often each outcome was reached.
     pub reached: BTreeMap<String, u64>,
     /// How many facts each invariant was evaluated on.
     pub evaluated: Evaluated,
+    /// The failing execution, as far as the engine can tell it.
+    pub counterexample: Option<String>,
 }
 
-type Tallies = Arc<Mutex<(BTreeMap<String, u64>, Evaluated)>>;
+#[derive(Clone, Debug, Default)]
+struct Tally {
+    reached: BTreeMap<String, u64>,
+    evaluated: Evaluated,
+}
 
-/// Plays the scenario under loom, within the scenario's bounds.
-pub fn check(scenario: &'static Scenario, limits: &Limits) -> CheckReport {
-    let tallies = Tallies::default();
+/// Plays the scenario under every schedule that the engine tries.
+pub fn check(scenario: &'static Scenario, engine: Engine, watch: &Watch) -> CheckReport {
+    let tally = Arc::new(Mutex::new(Tally::default()));
     let exploration = match scenario.shape {
-        ShapeName::TwoLevels => play::<TwoLevels>(scenario, limits, &tallies),
-        ShapeName::FourLevels => play::<FourLevels>(scenario, limits, &tallies),
+        ShapeName::TwoLevels => play::<TwoLevels>(scenario, engine, watch, &tally),
+        ShapeName::FourLevels => play::<FourLevels>(scenario, engine, watch, &tally),
     };
-    let (reached, evaluated) = tallies.lock().expect("a failing model leaves no lock behind").clone();
+    let Tally { reached, evaluated } = tally.lock().expect("a failing model leaves no lock behind").clone();
     CheckReport {
-        verdict: judge(scenario, exploration.verdict, &reached),
+        verdict: judge(scenario, &exploration, &reached),
         executions: exploration.executions,
-        preemptions: exploration.preemptions,
+        extent: exploration.extent,
         elapsed: exploration.elapsed,
         reached,
         evaluated,
+        counterexample: exploration.counterexample,
     }
 }
 
-fn play<G: crate::platform::Shape>(scenario: &'static Scenario, limits: &Limits, tallies: &Tallies) -> Exploration {
-    let preemptions = limits.preemptions.or(scenario.loom_preemptions);
-    let bounds = Bounds { actors: scenario.actors.len(), preemptions };
-    let tallies = Arc::clone(tallies);
-    explore(bounds, Arc::clone(&limits.stop), Arc::clone(&limits.executions), move || {
-        let played = run::<Loom<G>>(scenario);
-        let mut tallies = tallies.lock().expect("a failing model leaves no lock behind");
-        *tallies.0.entry(played.outcome.to_string()).or_default() += 1;
-        for (id, facts) in played.evaluated {
-            *tallies.1.entry(id).or_default() += facts;
+fn play<G: Shape>(
+    scenario: &'static Scenario,
+    engine: Engine,
+    watch: &Watch,
+    tally: &Arc<Mutex<Tally>>,
+) -> Exploration {
+    let tally = Arc::clone(tally);
+    match engine {
+        Engine::Interleaver { search } => {
+            let body = move || play_once::<Interleaved<G>>(scenario, &tally);
+            interleaved::explore(scenario.name, search, watch, body)
         }
-    })
+        Engine::Loom { preemptions } => {
+            let bounds = Bounds {
+                actors: scenario.actors.len(),
+                preemptions: preemptions.or(scenario.loom.preemptions()),
+                environment: if preemptions.is_some() { Environment::Yields } else { Environment::Overrides },
+            };
+            loom::explore(bounds, watch, move || play_once::<Loom<G>>(scenario, &tally))
+        }
+    }
 }
 
-fn judge(scenario: &Scenario, verdict: loom::Verdict, reached: &BTreeMap<String, u64>) -> Verdict {
-    match verdict {
-        loom::Verdict::Violated(words) => return Verdict::Violated(words),
-        loom::Verdict::Stopped => return Verdict::Stopped,
-        loom::Verdict::Holds => {}
+fn play_once<P: Platform>(scenario: &'static Scenario, tally: &Mutex<Tally>) {
+    let played = run::<P>(scenario);
+    let mut tally = tally.lock().expect("a failing model leaves no lock behind");
+    *tally.reached.entry(played.outcome.to_string()).or_default() += 1;
+    for (id, facts) in played.evaluated {
+        *tally.evaluated.entry(id).or_default() += facts;
+    }
+}
+
+fn judge(scenario: &Scenario, exploration: &Exploration, reached: &BTreeMap<String, u64>) -> Verdict {
+    match &exploration.verdict {
+        platform::Verdict::Violated(words) => return Verdict::Violated(words.clone()),
+        platform::Verdict::Stopped => return Verdict::Stopped,
+        platform::Verdict::Holds => {}
     }
     let declared: BTreeSet<&str> = scenario.outcomes.iter().copied().collect();
     let reached: BTreeSet<&str> = reached.keys().map(String::as_str).collect();
@@ -103,9 +134,20 @@ fn judge(scenario: &Scenario, verdict: loom::Verdict, reached: &BTreeMap<String,
     let (unreached, undeclared) = (only_in(&declared, &reached), only_in(&reached, &declared));
     if !undeclared.is_empty() {
         Verdict::Undeclared(undeclared)
-    } else if !unreached.is_empty() {
+    } else if unreached.is_empty() {
+        Verdict::Holds
+    } else if must_reach_all(scenario, exploration.extent) {
         Verdict::Unreached(unreached)
     } else {
-        Verdict::Holds
+        Verdict::HoldsPartly
+    }
+}
+
+/// Whether an exploration of this extent owes every declared outcome.
+fn must_reach_all(scenario: &Scenario, extent: Extent) -> bool {
+    match (extent, scenario.loom) {
+        (Extent::Everything, _) => true,
+        (Extent::Sample, _) | (Extent::Preemptions(_), LoomReach::Everything | LoomReach::Partly { .. }) => false,
+        (Extent::Preemptions(bound), LoomReach::Outcomes { preemptions }) => bound >= usize::from(preemptions),
     }
 }

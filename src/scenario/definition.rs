@@ -23,8 +23,35 @@ pub struct Scenario {
     pub actors: &'static [Actor],
     /// Every outcome, in the words of [`super::Outcome`].
     pub outcomes: &'static [&'static str],
-    /// Preemptions that loom may use in one execution; `None` is all interleavings.
-    pub loom_preemptions: Option<usize>,
+    /// How far loom can go in this world.
+    pub loom: LoomReach,
+}
+
+/// How far loom can go in a world before it drowns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoomReach {
+    /// Through every interleaving.
+    Everything,
+    /// To every outcome, with at most so many preemptions in one execution.
+    Outcomes {
+        /// How many.
+        preemptions: u8,
+    },
+    /// To some outcomes only, with at most so many preemptions.
+    Partly {
+        /// How many.
+        preemptions: u8,
+    },
+}
+
+impl LoomReach {
+    /// The bound on preemptions, or `None` for all interleavings.
+    pub const fn preemptions(self) -> Option<u8> {
+        match self {
+            Self::Everything => None,
+            Self::Outcomes { preemptions } | Self::Partly { preemptions } => Some(preemptions),
+        }
+    }
 }
 
 /// The page tables of a scenario's world.
@@ -80,6 +107,11 @@ pub enum Op {
         /// The page.
         page: u64,
     },
+    /// The kernel clears the marks that hardware made in the page's entry.
+    Age {
+        /// The page.
+        page: u64,
+    },
     /// The system call.
     Munmap {
         /// The first page.
@@ -102,6 +134,11 @@ pub const fn read(page: u64, word: u64) -> Op {
 /// An instruction fetch from a page.
 pub const fn execute(page: u64) -> Op {
     Op::Execute { page }
+}
+
+/// Clears Accessed and Dirty of a page.
+pub const fn age(page: u64) -> Op {
+    Op::Age { page }
 }
 
 /// The system call `munmap`.

@@ -1,6 +1,6 @@
 //! A fault against `munmap` of its page.
 
-use super::definition::{Actor, Scenario, ShapeName, TWO_PAGES, munmap, write};
+use super::definition::{Actor, LoomReach, Scenario, ShapeName, TWO_PAGES, age, munmap, write};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -16,7 +16,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W got MAPERR; U unmapped; +1 -1 pages; +1 -1 tables",
             "W wrote; U unmapped; +1 -1 pages; +1 -1 tables",
         ],
-        loom_preemptions: None,
+        loom: LoomReach::Everything,
+    },
+    Scenario {
+        name: "marks-munmap",
+        family: "fault_munmap",
+        claim: "hardware that marks an entry as used never brings it back after munmap has cleared it",
+        shape: ShapeName::TwoLevels,
+        vmas: TWO_PAGES,
+        setup: &[write(0, 0, 9), age(0)],
+        actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "U", ops: &[munmap(0, 2)] }],
+        outcomes: &[
+            "W got MAPERR; U unmapped; +0 -1 pages; +0 -1 tables",
+            "W wrote; U unmapped; +0 -1 pages; +0 -1 tables",
+        ],
+        loom: LoomReach::Everything,
     },
     Scenario {
         name: "fault-munmap-neighbour",
@@ -27,6 +41,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[write(1, 0, 9)],
         actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "U", ops: &[munmap(1, 1)] }],
         outcomes: &["W wrote; U unmapped; page 0 is W's; +1 -1 pages; +0 -0 tables"],
-        loom_preemptions: None,
+        loom: LoomReach::Everything,
     },
 ];

@@ -17,8 +17,8 @@ mod read_write;
 mod same_pte;
 mod tables;
 
-pub use check::{CheckReport, Limits, Verdict, check};
-pub use definition::{Actor, Op, Scenario, ShapeName, VmaSpec, execute, munmap, read, write};
+pub use check::{CheckReport, Engine, Verdict, check};
+pub use definition::{Actor, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, execute, munmap, read, write};
 pub use library::library;
 pub use outcome::Outcome;
 pub use run::{Played, run};

@@ -1,6 +1,6 @@
 //! A read fault against a write fault of one page.
 
-use super::definition::{Actor, Scenario, ShapeName, TWO_PAGES, read, write};
+use super::definition::{Actor, LoomReach, Scenario, ShapeName, TWO_PAGES, read, write};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -17,7 +17,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 7; W wrote; page 0 is W's; page 1 is setup's; +1 -0 pages; +0 -0 tables",
             "R read 7; W wrote; page 0 is W's; page 1 is setup's; +2 -1 pages; +0 -0 tables",
         ],
-        loom_preemptions: Some(3),
+        loom: LoomReach::Outcomes { preemptions: 3 },
     },
     Scenario {
         name: "zero-page-writers",
@@ -33,6 +33,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is B's; page 1 is setup's; +1 -0 pages; +0 -0 tables",
             "A wrote; B wrote; page 0 is B's; page 1 is setup's; +2 -1 pages; +0 -0 tables",
         ],
-        loom_preemptions: Some(3),
+        loom: LoomReach::Outcomes { preemptions: 3 },
     },
 ];

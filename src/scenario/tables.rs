@@ -1,6 +1,6 @@
 //! Faults that meet in the tables, not in an entry.
 
-use super::definition::{Actor, READ_WRITE, Scenario, ShapeName, TWO_PAGES, VmaSpec, write};
+use super::definition::{Actor, LoomReach, READ_WRITE, Scenario, ShapeName, TWO_PAGES, VmaSpec, write};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -15,7 +15,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is A's; page 1 is B's; +2 -0 pages; +1 -0 tables",
             "A wrote; B wrote; page 0 is A's; page 1 is B's; +2 -0 pages; +2 -1 tables",
         ],
-        loom_preemptions: Some(3),
+        loom: LoomReach::Outcomes { preemptions: 3 },
     },
     Scenario {
         name: "split-at-pud",
@@ -29,6 +29,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is A's; page 4 is B's; +2 -0 pages; +5 -0 tables",
             "A wrote; B wrote; page 0 is A's; page 4 is B's; +2 -0 pages; +6 -1 tables",
         ],
-        loom_preemptions: Some(3),
+        loom: LoomReach::Outcomes { preemptions: 3 },
     },
 ];

@@ -53,7 +53,8 @@ fn users(ops: &[Op]) -> usize {
 
 /// Tables that the operations can need.
 fn tables<P: Platform>(ops: &[Op]) -> usize {
-    ops.iter().filter(|op| !matches!(op, Op::Munmap { .. })).count() * (P::GEOMETRY.levels as usize - 1)
+    ops.iter().filter(|op| !matches!(op, Op::Munmap { .. } | Op::Age { .. })).count()
+        * (P::GEOMETRY.levels as usize - 1)
 }
 
 /// The first byte of a page.
@@ -86,6 +87,10 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
             loaded(completion)
         }
         Op::Execute { page } => loaded(process.execute(Mode::User, Instruction::Fetch(page_address::<P>(page)))),
+        Op::Age { page } => {
+            actors::age(mm, page_address::<P>(page));
+            "aged".to_owned()
+        }
         Op::Munmap { page, pages } => {
             let (start, bytes) = (page_address::<P>(page), pages * P::GEOMETRY.page_size());
             log.events.push(GhostEvent::Discards { start, end: start.offset(bytes) });

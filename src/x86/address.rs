@@ -83,9 +83,9 @@ impl VirtAddr {
         Self((self.0 | (span - 1)) + 1)
     }
 
-    /// The address `bytes` further on.
+    /// The address `bytes` further on, around the end of the address space if need be.
     pub const fn offset(self, bytes: u64) -> Self {
-        Self(self.0 + bytes)
+        Self(self.0.wrapping_add(bytes))
     }
 }
 

@@ -13,8 +13,8 @@ use std::cell::Cell;
 use pagerace::mm::{Ending, MapError, Placement, Protection, mmap};
 use pagerace::oracle::at_rest;
 use pagerace::phys::{CpuId, Pfn, PhysConfig};
-use pagerace::platform::loom::{Bounds, Loom, Verdict, explore};
-use pagerace::platform::{Arc, FourLevels, Native, Platform, Shape, TwoLevels, X86_64};
+use pagerace::platform::loom::{Bounds, Environment, Loom, explore};
+use pagerace::platform::{FourLevels, Native, Platform, Shape, TwoLevels, Verdict, Watch, X86_64};
 use pagerace::x86::{Completion, VirtAddr};
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, TestCaseError, TestRunner};
@@ -82,8 +82,8 @@ proptest! {
 
 /// Runs `body` as loom's one execution of a world without actors.
 fn on_loom(what: &str, body: impl Fn() + Send + Sync + 'static) {
-    let bounds = Bounds { actors: 0, preemptions: None };
-    let exploration = explore(bounds, Arc::default(), Arc::default(), body);
+    let bounds = Bounds { actors: 0, preemptions: None, environment: Environment::Yields };
+    let exploration = explore(bounds, &Watch::default(), body);
     assert_eq!(exploration.verdict, Verdict::Holds, "{what} on loom");
     assert_eq!(exploration.executions, 1);
 }

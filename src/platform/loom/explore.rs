@@ -8,11 +8,11 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Once, mpsc};
+use std::sync::{Once, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::super::exploration::{Exploration, Extent, Verdict, Watch};
 use super::{cell, slot};
 
 /// How far an exploration may go.
@@ -20,68 +20,44 @@ use super::{cell, slot};
 pub struct Bounds {
     /// Actors that every execution spawns; loom allows 4.
     pub actors: usize,
-    /// Preemptions in one execution, or `None` for all interleavings. `LOOM_MAX_PREEMPTIONS` overrides it.
-    pub preemptions: Option<usize>,
+    /// Preemptions in one execution, or `None` for all interleavings.
+    pub preemptions: Option<u8>,
+    /// What to do about `LOOM_MAX_PREEMPTIONS`.
+    pub environment: Environment,
 }
 
-/// How an exploration ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Every execution within the bounds was run, and none failed.
-    Holds,
-    /// An execution failed; the words say why.
-    Violated(String),
-    /// Somebody asked it to stop, or a `LOOM_MAX_*` variable capped it; what was run did not fail.
-    Stopped,
-}
-
-/// What an exploration did.
-#[derive(Clone, Debug)]
-pub struct Exploration {
-    /// How it ended.
-    pub verdict: Verdict,
-    /// Executions run, the failing one included.
-    pub executions: u64,
-    /// The bound on preemptions that was in force.
-    pub preemptions: Option<usize>,
-    /// Wall-clock time.
-    pub elapsed: Duration,
+/// What `LOOM_MAX_PREEMPTIONS` may do to a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// It replaces the bound.
+    Overrides,
+    /// The bound stands: somebody asked for it by hand.
+    Yields,
 }
 
 /// Steps of one execution, at most; a world that needs more is too large for loom anyway.
 const MAX_BRANCHES: usize = 20_000;
 
-/// Runs `body` under every schedule within `bounds`. It counts executions in `executions` as it goes and stops early
-/// when `stop` is set.
+/// Runs `body` under every schedule within `bounds`.
 ///
 /// # Panics
 /// If the host has no room for one more thread.
-pub fn explore(
-    bounds: Bounds,
-    stop: Arc<AtomicBool>,
-    executions: Arc<AtomicU64>,
-    body: impl Fn() + Send + Sync + 'static,
-) -> Exploration {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let outside = panic::take_hook();
-        panic::set_hook(Box::new(move |info| report_unless_model(info, &outside)));
-    });
+pub fn explore(bounds: Bounds, watch: &Watch, body: impl Fn() + Send + Sync + 'static) -> Exploration {
+    install_hook();
     let started = Instant::now();
     let builder = builder(bounds);
-    let preemptions = builder.preemption_bound;
+    let extent = builder.preemption_bound.map_or(Extent::Everything, Extent::Preemptions);
     let caps = (builder.max_permutations, builder.max_duration);
-    let count = Arc::clone(&executions);
+    let watched = watch.clone();
     let (sender, verdict) = mpsc::sync_channel(1);
     let model = move || {
         slot::set_actors(bounds.actors);
         MODEL.set(Some(sender.clone()));
         builder.check(move || {
-            // ORDER none: a flag and a statistic.
-            if stop.load(Ordering::Relaxed) {
+            if watched.is_stopped() {
                 contain(|| panic::panic_any(Interrupted));
             }
-            count.fetch_add(1, Ordering::Relaxed);
+            watched.one_more_execution();
             contain(&body);
         });
         MODEL.set(None);
@@ -91,23 +67,38 @@ pub fn explore(
     let unknown =
         || Verdict::Violated("the model ended without a verdict: a panic whose payload is no text".to_owned());
     let mut verdict = verdict.recv().unwrap_or_else(|_| unknown());
-    let elapsed = started.elapsed();
-    // ORDER none: the model has ended.
-    let executions = executions.load(Ordering::Relaxed);
-    let capped = caps.0.is_some_and(|most| executions >= most as u64) || caps.1.is_some_and(|most| elapsed >= most);
+    let (elapsed, executions) = (started.elapsed(), watch.executions());
+    // loom leaves when it is about to begin execution number `most`, so it has run one less.
+    let capped = caps.0.is_some_and(|most| executions + 1 >= most as u64) || caps.1.is_some_and(|most| elapsed >= most);
     if verdict == Verdict::Holds && capped {
         verdict = Verdict::Stopped;
     }
-    Exploration { verdict, executions, preemptions, elapsed }
+    Exploration { verdict, extent, executions, counterexample: None, elapsed }
+}
+
+fn install_hook() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let outside = panic::take_hook();
+        panic::set_hook(Box::new(move |info| report_unless_model(info, &outside)));
+    });
 }
 
 fn builder(bounds: Bounds) -> loom::model::Builder {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(bounds.preemptions);
+    let own = bounds.preemptions.map(usize::from);
+    builder.preemption_bound = match bounds.environment {
+        Environment::Overrides => builder.preemption_bound.or(own),
+        Environment::Yields => own,
+    };
+    // An execution path is worth nothing without the very same model.
+    builder.checkpoint_file = None;
     builder.max_branches = builder.max_branches.max(MAX_BRANCHES);
     if builder.max_permutations.is_some() || builder.max_duration.is_some() {
         // loom looks at these caps only this often.
         builder.checkpoint_interval = 1;
+    } else {
+        builder.checkpoint_interval = builder.checkpoint_interval.max(1);
     }
     builder
 }

@@ -24,11 +24,11 @@ use std::marker::PhantomData;
 
 use super::geometry::{Geometry, Shape};
 use super::probe::Event;
-use super::seam::Platform;
+use super::seam::{GARBAGE, Platform};
 
 pub use atomic::Atomic;
 pub use cell::{Count, RaceTrackedWord};
-pub use explore::{Bounds, Exploration, Verdict, explore};
+pub use explore::{Bounds, Environment, explore};
 pub use mutex::SpinLock;
 pub use rwsem::FairRwSem;
 
@@ -51,7 +51,7 @@ impl<G: Shape> Platform for Loom<G> {
     type Thread<T: Send + 'static> = slot::Actor<T>;
 
     fn words(count: usize) -> Result<Box<[Atomic]>, io::Error> {
-        Ok((0..count).map(|_| <Atomic as super::seam::AtomicWord>::new(0)).collect())
+        Ok((0..count).map(|_| <Atomic as super::seam::AtomicWord>::new(GARBAGE)).collect())
     }
 
     fn spawn<T: Send + 'static>(name: String, body: impl FnOnce() -> T + Send + 'static) -> slot::Actor<T> {

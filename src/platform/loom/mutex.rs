@@ -15,7 +15,7 @@ use super::super::seam::NewLock;
 pub struct SpinLock(Mutex<()>);
 
 impl NewLock for SpinLock {
-    fn new_lock() -> Self {
+    fn new_lock(_class: &'static str) -> Self {
         Self(Mutex::new(()))
     }
 }

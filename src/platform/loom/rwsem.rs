@@ -95,7 +95,7 @@ impl FairRwSem {
 }
 
 impl NewLock for FairRwSem {
-    fn new_lock() -> Self {
+    fn new_lock(_class: &'static str) -> Self {
         let part = |_| Part { state: Mutex::new(State::default()), changed: Condvar::new() };
         Self { parts: (0..slot::actors().max(1)).map(part).collect() }
     }

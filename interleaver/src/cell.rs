@@ -1,0 +1,238 @@
+//! Plain data, watched: two accesses that nothing orders, one of them a write, are a data race, which ends the check.
+//!
+//! An access is no step: it costs no executions. It is compared with earlier ones by happens-before, so a race is found in
+//! every execution with the same synchronization, whether or not the accesses came close to each other in this one.
+
+use crate::engine::exec::Status;
+use crate::engine::happens::PlainAccess;
+use crate::engine::op::Place;
+use crate::engine::rt::{self, Mode};
+use crate::report::Reason;
+use std::cell::UnsafeCell as StdUnsafeCell;
+use std::panic::Location;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Identity of watched data in the present execution.
+struct Watch {
+    key: AtomicU64,
+    label: Option<&'static str>,
+}
+
+const INDEX_BITS: u32 = 24;
+
+impl Watch {
+    const fn new(label: Option<&'static str>) -> Watch {
+        Watch { key: AtomicU64::new(0), label }
+    }
+
+    /// Making the value is a write like any other: who finds the cell through a relaxed pointer races with it.
+    #[track_caller]
+    fn made(label: Option<&'static str>) -> Watch {
+        let watch = Watch::new(label);
+        watch.check(PlainAccess::Write, Location::caller());
+        watch
+    }
+
+    fn check(&self, access: PlainAccess, place: Place) {
+        let Some(runtime) = rt::try_runtime() else { return };
+        let exec = &mut runtime.exec;
+        if exec.status != Status::Running || exec.peeking.is_some() {
+            return;
+        }
+        // ORDER none: a cell is used by one OS thread at a time.
+        let key = self.key.load(Ordering::Relaxed);
+        let cell = if key >> INDEX_BITS == exec.epoch {
+            (key & ((1 << INDEX_BITS) - 1)) as usize
+        } else {
+            let cell = exec.happens.add_cell();
+            exec.happens.cell_mut(cell).label = self.label;
+            // ORDER none: as above.
+            self.key.store(exec.epoch << INDEX_BITS | cell as u64, Ordering::Relaxed);
+            cell
+        };
+        let tid = exec.current;
+        if let Some(conflict) = exec.happens.access(tid, cell, access, place) {
+            let word = |access: PlainAccess| if access == PlainAccess::Read { "read" } else { "write" };
+            let title = exec.thread_title(conflict.earlier.tid);
+            let name = self.label.map_or_else(|| format!("cell #{cell}"), |l| format!("`{l}`"));
+            let earlier =
+                format!("{} of {name} by {title} at {}", word(conflict.earlier_access), conflict.earlier.place);
+            let later = format!("{} of {name} by {} at {place}", word(access), exec.thread_title(tid));
+            exec.fail(Reason::DataRace { earlier, later });
+            rt::mode();
+        }
+    }
+}
+
+/// Plain data that threads share under some protocol of their own, such as a lock.
+///
+/// The checker verifies the protocol, so safe methods are enough: a racy access never returns.
+pub struct RaceCell<T> {
+    watch: Watch,
+    value: StdUnsafeCell<T>,
+}
+
+// SAFETY: inside a model one thread runs at a time, and an access that is not ordered after a conflicting one does not return;
+// outside of one, `Sync` code cannot reach the value at the same time either, since `get` and `set` refuse to run there.
+unsafe impl<T: Send> Sync for RaceCell<T> {}
+
+impl<T> RaceCell<T> {
+    /// Wraps a value.
+    #[must_use]
+    #[track_caller]
+    pub fn new(value: T) -> RaceCell<T> {
+        RaceCell { watch: Watch::made(None), value: StdUnsafeCell::new(value) }
+    }
+
+    /// As `new`, for a `const` or `static`; the making is no access then.
+    #[must_use]
+    pub const fn const_new(value: T) -> RaceCell<T> {
+        RaceCell { watch: Watch::new(None), value: StdUnsafeCell::new(value) }
+    }
+
+    /// Wraps a value, with a name for reports.
+    #[must_use]
+    #[track_caller]
+    pub fn named(label: &'static str, value: T) -> RaceCell<T> {
+        RaceCell { watch: Watch::made(Some(label)), value: StdUnsafeCell::new(value) }
+    }
+
+    #[track_caller]
+    fn enter(&self, access: PlainAccess) {
+        let place = Location::caller();
+        match rt::mode() {
+            Mode::Event | Mode::Leaving => self.watch.check(access, place),
+            Mode::Peeking => {}
+        }
+    }
+
+    /// Copies the value out.
+    #[track_caller]
+    pub fn get(&self) -> T
+    where
+        T: Copy,
+    {
+        self.enter(PlainAccess::Read);
+        // SAFETY: no other thread runs, and no reference to the value is alive while user code runs in another thread
+        // except under `with` and `with_mut`, whose accesses were checked to be ordered before this one.
+        unsafe { *self.value.get() }
+    }
+
+    /// Replaces the value.
+    #[track_caller]
+    pub fn set(&self, value: T) {
+        drop(self.replace(value));
+    }
+
+    /// Replaces the value and returns the old one.
+    #[track_caller]
+    pub fn replace(&self, value: T) -> T {
+        self.enter(PlainAccess::Write);
+        // SAFETY: as in `get`.
+        unsafe { std::mem::replace(&mut *self.value.get(), value) }
+    }
+
+    /// Runs `f` on the value; the access counts at the beginning, and again at the end.
+    #[track_caller]
+    pub fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
+        self.enter(PlainAccess::Read);
+        // SAFETY: as in `get`.
+        let result = f(unsafe { &*self.value.get() });
+        self.enter(PlainAccess::Read);
+        result
+    }
+
+    /// Changes the value through its pointer; the access counts at the beginning, and again at the end.
+    ///
+    /// # Safety
+    /// `f` makes no reference that another one overlaps: it may not call this cell again.
+    #[track_caller]
+    pub unsafe fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        self.enter(PlainAccess::Write);
+        let result = f(self.value.get());
+        self.enter(PlainAccess::Write);
+        result
+    }
+
+    /// The value, which nobody else can reach.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    /// The value, of a cell that nobody shares any more.
+    #[must_use]
+    #[track_caller]
+    pub fn into_inner(self) -> T {
+        self.watch.check(PlainAccess::Write, Location::caller());
+        self.value.into_inner()
+    }
+}
+
+impl<T: Default> Default for RaceCell<T> {
+    #[track_caller]
+    fn default() -> RaceCell<T> {
+        RaceCell::new(T::default())
+    }
+}
+
+impl<T> std::fmt::Debug for RaceCell<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RaceCell").finish_non_exhaustive()
+    }
+}
+
+/// The standard library's `UnsafeCell`, watched, with loom's closures instead of `get`.
+pub struct UnsafeCell<T> {
+    watch: Watch,
+    value: StdUnsafeCell<T>,
+}
+
+impl<T> UnsafeCell<T> {
+    /// Wraps a value.
+    #[must_use]
+    #[track_caller]
+    pub fn new(value: T) -> UnsafeCell<T> {
+        UnsafeCell { watch: Watch::made(None), value: StdUnsafeCell::new(value) }
+    }
+
+    /// Runs `f` on a pointer for reading.
+    #[track_caller]
+    pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        let place = Location::caller();
+        self.watch.check(PlainAccess::Read, place);
+        let result = f(self.value.get());
+        self.watch.check(PlainAccess::Read, place);
+        result
+    }
+
+    /// Runs `f` on a pointer for writing.
+    #[track_caller]
+    pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        let place = Location::caller();
+        self.watch.check(PlainAccess::Write, place);
+        let result = f(self.value.get());
+        self.watch.check(PlainAccess::Write, place);
+        result
+    }
+
+    /// The value, of a cell that nobody shares any more.
+    #[must_use]
+    #[track_caller]
+    pub fn into_inner(self) -> T {
+        self.watch.check(PlainAccess::Write, Location::caller());
+        self.value.into_inner()
+    }
+}
+
+impl<T: Default> Default for UnsafeCell<T> {
+    #[track_caller]
+    fn default() -> UnsafeCell<T> {
+        UnsafeCell::new(T::default())
+    }
+}
+
+impl<T> std::fmt::Debug for UnsafeCell<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UnsafeCell").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,72 @@
+//! Vector clocks as slices of one flat store, so that no clock is an allocation of its own.
+//!
+//! All clocks of a store have the same number of components; `restride` rebuilds the store when a thread with a higher
+//! number appears, which happens in the first executions only.
+
+/// Many clocks of `stride` components each, one after the other.
+#[derive(Default)]
+pub(crate) struct Clocks {
+    flat: Vec<u32>,
+    stride: usize,
+}
+
+/// Makes `into` the join of both.
+pub(crate) fn join(into: &mut [u32], from: &[u32]) {
+    for (a, b) in into.iter_mut().zip(from) {
+        *a = (*a).max(*b);
+    }
+}
+
+impl Clocks {
+    pub(crate) fn new(stride: usize) -> Clocks {
+        Clocks { flat: Vec::new(), stride }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.flat.clear();
+    }
+
+    /// Makes room for `count` clocks; new ones are zero.
+    pub(crate) fn push_zero(&mut self) {
+        let len = self.flat.len();
+        self.flat.resize(len + self.stride, 0);
+    }
+
+    pub(crate) fn push_copy(&mut self, clock: &[u32]) {
+        self.flat.extend_from_slice(clock);
+    }
+
+    pub(crate) fn get(&self, index: usize) -> &[u32] {
+        &self.flat[index * self.stride..(index + 1) * self.stride]
+    }
+
+    pub(crate) fn get_mut(&mut self, index: usize) -> &mut [u32] {
+        &mut self.flat[index * self.stride..(index + 1) * self.stride]
+    }
+
+    /// Copies one clock over another of the same store.
+    pub(crate) fn copy(&mut self, from: usize, to: usize) {
+        let start = from * self.stride;
+        self.flat.copy_within(start..start + self.stride, to * self.stride);
+    }
+
+    /// Joins one clock into another of the same store.
+    pub(crate) fn join_within(&mut self, from: usize, into: usize) {
+        for i in 0..self.stride {
+            let value = self.flat[from * self.stride + i];
+            let slot = &mut self.flat[into * self.stride + i];
+            *slot = (*slot).max(value);
+        }
+    }
+
+    pub(crate) fn restride(&mut self, stride: usize) {
+        let old = std::mem::take(&mut self.flat);
+        if self.stride > 0 {
+            for clock in old.chunks(self.stride) {
+                self.flat.extend_from_slice(clock);
+                self.flat.resize(self.flat.len() + stride - self.stride, 0);
+            }
+        }
+        self.stride = stride;
+    }
+}

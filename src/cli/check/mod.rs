@@ -1,0 +1,215 @@
+//! `pagerace check`.
+
+mod report;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
+
+use crate::platform::interleaved::Search;
+use crate::platform::{Arc, Watch};
+use crate::scenario::{CheckReport, Engine, Scenario, check, library};
+
+use super::interrupt::stop_flag;
+use super::progress::show;
+use super::{Exit, usage};
+use report::Style;
+
+/// Run the scenario library under a model checker.
+///
+/// Each scenario is a small world with two or three threads. The checker runs it under every schedule
+/// within the extent that its line shows, evaluates the invariants at the end of each execution, and
+/// compares the outcomes with those that the scenario declares.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Scenarios to run; all if none is named
+    #[arg(value_name = "SCENARIO")]
+    names: Vec<String>,
+    /// List the scenarios with what they claim, and run nothing
+    #[arg(long)]
+    list: bool,
+    /// Who schedules the threads
+    #[arg(long, value_enum, default_value_t = EngineName::Loom)]
+    engine: EngineName,
+    /// Scenarios that are checked at a time; as many as there are cores if not given
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Preemptions in one execution, at most; for loom in place of each scenario's own bound
+    #[arg(long, value_name = "N")]
+    preemptions: Option<u8>,
+    /// Executions of each scenario, for pct and random
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    executions: u64,
+    /// Seed, for pct and random; the same seed gives the same schedules
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    seed: u64,
+    /// Depth of the bug that pct aims at
+    #[arg(long, value_name = "DEPTH", default_value_t = 3)]
+    depth: u32,
+    /// Show every outcome and how often it was reached, and how often each invariant was evaluated
+    #[arg(short, long)]
+    verbose: bool,
+    /// Print one JSON object for each scenario instead of the table
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum EngineName {
+    /// The loom crate, within a bound on preemptions where the world is too large for it
+    Loom,
+    /// The model checker of this project: every interleaving, once each
+    Interleaver,
+    /// Random priorities: a sample that finds a bug of a given depth with a known probability
+    Pct,
+    /// Random walks: a sample
+    Random,
+}
+
+type Checked = (&'static Scenario, CheckReport);
+
+impl Check {
+    pub(super) fn run(self) -> Exit {
+        let unknown = self.names.iter().find(|name| !library().any(|scenario| scenario.name == **name));
+        if let Some(unknown) = unknown {
+            return usage(&format!("there is no scenario '{unknown}'"), "`pagerace check --list` names them all");
+        }
+        if self.preemptions.is_some() && matches!(self.engine, EngineName::Pct | EngineName::Random) {
+            return usage("a sample has no bound on preemptions", "use --executions N with this engine");
+        }
+        if let Some(error) = self.bad_environment() {
+            return usage(&error, "unset the variable, or give it a whole number");
+        }
+        let chosen: Vec<_> =
+            library().filter(|it| self.names.is_empty() || self.names.iter().any(|name| name == it.name)).collect();
+        if self.list {
+            chosen.iter().for_each(|scenario| self.style().list(scenario));
+            return Exit::Holds;
+        }
+        let checked = self.check_all(&chosen);
+        self.style().conclude(chosen.len(), &checked)
+    }
+
+    /// loom reads these itself, and panics at what it does not understand.
+    fn bad_environment(&self) -> Option<String> {
+        const NUMBERS: [&str; 5] = [
+            "LOOM_MAX_PREEMPTIONS",
+            "LOOM_MAX_BRANCHES",
+            "LOOM_MAX_PERMUTATIONS",
+            "LOOM_MAX_DURATION",
+            "LOOM_CHECKPOINT_INTERVAL",
+        ];
+        if self.engine != EngineName::Loom {
+            return None;
+        }
+        let is_wrong = |name: &str, value: &str| match name {
+            "LOOM_MAX_PREEMPTIONS" => value.parse::<u8>().is_err(),
+            _ => value.parse::<u32>().is_err(),
+        };
+        NUMBERS.into_iter().find_map(|name| {
+            let value = std::env::var(name).ok().filter(|value| is_wrong(name, value))?;
+            Some(format!("{name} is '{value}', which loom cannot use"))
+        })
+    }
+
+    fn style(&self) -> Style {
+        Style { json: self.json, verbose: self.verbose, engine: self.engine.name() }
+    }
+
+    fn jobs(&self) -> usize {
+        self.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+    }
+
+    fn engine(&self) -> Engine {
+        let (executions, seed, depth) = (self.executions, self.seed, self.depth);
+        let search = match self.engine {
+            EngineName::Loom => return Engine::Loom { preemptions: self.preemptions },
+            EngineName::Interleaver => {
+                self.preemptions.map_or(Search::Everything, |most| Search::Preemptions(usize::from(most)))
+            }
+            EngineName::Random => Search::Random { executions, seed },
+            EngineName::Pct => Search::Pct { executions, seed, depth },
+        };
+        Engine::Interleaver { search }
+    }
+
+    /// Checks all, and prints each line as soon as those before it are printed.
+    fn check_all(&self, chosen: &[&'static Scenario]) -> Vec<Checked> {
+        let engine = self.engine();
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(self.jobs()).build().expect("the host has a few threads");
+        let watches = Watches::new(chosen.len());
+        let bar = watches.show();
+        let style = self.style();
+        style.head();
+        let (sender, finished) = mpsc::channel();
+        let checked = thread::scope(|scope| {
+            let printer = scope.spawn(|| print_in_order(style, finished, &bar));
+            pool.install(|| {
+                let each = chosen.par_iter().enumerate().with_max_len(1);
+                each.for_each_with(sender, |sender, (index, scenario)| {
+                    let report = check(scenario, engine, &watches.0[index]);
+                    sender.send((index, (*scenario, report))).expect("the printer outlives all senders");
+                });
+            });
+            printer.join().expect("printing does not panic")
+        });
+        bar.finish_and_clear();
+        checked
+    }
+}
+
+impl EngineName {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Interleaver => "interleaver",
+            Self::Loom => "loom",
+            Self::Pct => "pct",
+            Self::Random => "random",
+        }
+    }
+}
+
+fn print_in_order(style: Style, finished: Receiver<(usize, Checked)>, bar: &ProgressBar) -> Vec<Checked> {
+    let mut waiting = BTreeMap::new();
+    let mut printed = Vec::new();
+    for (index, checked) in finished {
+        waiting.insert(index, checked);
+        while let Some(checked) = waiting.remove(&printed.len()) {
+            bar.suspend(|| style.line(&checked));
+            printed.push(checked);
+        }
+    }
+    printed
+}
+
+/// A watch on each scenario, all with one stop flag.
+#[derive(Clone)]
+struct Watches(Vec<Watch>);
+
+impl Watches {
+    fn new(scenarios: usize) -> Self {
+        let stop = stop_flag();
+        Self((0..scenarios).map(|_| Watch::new(Arc::clone(&stop))).collect())
+    }
+
+    /// A bar that fills with the scenarios, and within one with what the engine says that it has explored.
+    fn show(&self) -> ProgressBar {
+        const PER_SCENARIO: f64 = 1000.0;
+        let (watches, started) = (self.clone(), Instant::now());
+        let bar = ProgressBar::new(watches.0.len() as u64 * PER_SCENARIO as u64);
+        show(bar, "{bar:30} {msg} {elapsed}", move |bar| {
+            let executions: u64 = watches.0.iter().map(Watch::executions).sum();
+            let explored: f64 = watches.0.iter().map(Watch::explored).sum();
+            let rate = executions as f64 / started.elapsed().as_secs_f64().max(0.001);
+            bar.set_position((explored * PER_SCENARIO) as u64);
+            bar.set_message(format!("{executions} executions, {rate:.0}/s"));
+        })
+    }
+}
