@@ -1,7 +1,7 @@
 //! The same seven programs on interleaver, loom and shuttle, in one process: executions, seconds, and ratios.
 //!
-//! `cargo bench --bench engines`; `-- --seconds 5` changes the time that each engine gets for each program. A run that did not
-//! finish in that time says so, and its rate is that of what it did.
+//! `cargo bench --bench engines`; `-- --seconds 5` changes the time that each engine gets for each program. A run
+//! that did not finish in that time says so, and its rate is that of what it did.
 
 #[path = "engines/programs.rs"]
 mod programs;

@@ -1,7 +1,7 @@
 //! The oracle: an interpreter that tries every interleaving, one instruction at a time, with nothing clever in it.
 //!
-//! It gives the set of outcomes (search over states, each visited once) and the number of Mazurkiewicz traces (every maximal
-//! interleaving, its dependence order written down, different ones counted).
+//! It gives the set of outcomes (search over states, each visited once) and the number of Mazurkiewicz traces (every
+//! maximal interleaving, its dependence order written down, different ones counted).
 
 use super::program::{ATOMICS, Ins, LOCKS, Program};
 use std::collections::HashSet;

@@ -1,7 +1,8 @@
 //! Plain data, watched: two accesses that nothing orders, one of them a write, are a data race, which ends the check.
 //!
-//! An access is no step: it costs no executions. It is compared with earlier ones by happens-before, so a race is found in
-//! every execution with the same synchronization, whether or not the accesses came close to each other in this one.
+//! An access is no step: it costs no executions. It is compared with earlier ones by happens-before, so a race is
+//! found in every execution with the same synchronization, whether or not the accesses came close to each other in
+//! this one.
 
 use crate::engine::exec::Status;
 use crate::engine::happens::PlainAccess;
@@ -72,8 +73,9 @@ pub struct RaceCell<T> {
     value: StdUnsafeCell<T>,
 }
 
-// SAFETY: inside a model one thread runs at a time, and an access that is not ordered after a conflicting one does not return;
-// outside of one, `Sync` code cannot reach the value at the same time either, since `get` and `set` refuse to run there.
+// SAFETY: inside a model one thread runs at a time, and an access that is not ordered after a conflicting one does
+// not return; outside of one, `Sync` code cannot reach the value at the same time either, since `get` and `set`
+// refuse to run there.
 unsafe impl<T: Send> Sync for RaceCell<T> {}
 
 impl<T> RaceCell<T> {

@@ -32,8 +32,8 @@ pub(crate) fn spin_here(place: Place) {
 
 /// Waits until `cond` holds. Times at which it does not are no steps, so waiting costs no executions.
 ///
-/// A condition that reads one atomic is one step, taken in a state in which it holds. One that reads more is run step by step,
-/// and again when something that it read has changed.
+/// A condition that reads one atomic is one step, taken in a state in which it holds. One that reads more is run step
+/// by step, and again when something that it read has changed.
 #[track_caller]
 pub fn spin_until(mut cond: impl FnMut() -> bool) {
     rt::spin_until(&mut cond, Location::caller());

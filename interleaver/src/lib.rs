@@ -45,8 +45,9 @@
 //!
 //! # How it works
 //!
-//! `engine` runs one execution: coroutines, what operations mean, the dependence order and C11 happens-before. `search` decides:
-//! optimal DPOR (source sets and wakeup trees), or a replayed, random, prioritized or bounded schedule.
+//! `engine` runs one execution: coroutines, what operations mean, the dependence order and C11 happens-before.
+//! `search` decides: optimal DPOR (source sets and wakeup trees), or a replayed, random, prioritized or bounded
+//! schedule.
 
 #![warn(missing_docs)]
 

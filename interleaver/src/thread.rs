@@ -74,8 +74,9 @@ pub fn park() {
 /// Says that going on is pointless until another thread has run.
 ///
 /// The first time, this does nothing. A thread that comes to the same `yield_now` again having read the same values and
-/// written nothing is taken to spin: it waits until something that it read is changed, or nothing else can run. For a loop
-/// that tries a number of times and gives up, this leaves out executions that give up early; `spin_until` has no such rule.
+/// written nothing is taken to spin: it waits until something that it read is changed, or nothing else can run. For a
+/// loop that tries a number of times and gives up, this leaves out executions that give up early; `spin_until` has no
+/// such rule.
 #[track_caller]
 pub fn yield_now() {
     let place = Location::caller();

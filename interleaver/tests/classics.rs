@@ -1,5 +1,5 @@
-//! Well-known algorithms, correct and broken, each with the verdict stated. Sequential consistency: what is broken only by
-//! stale values (SB, LB and IRIW with relaxed orderings) passes here, and says so.
+//! Well-known algorithms, correct and broken, each with the verdict stated. Sequential consistency: what is broken
+//! only by stale values (SB, LB and IRIW with relaxed orderings) passes here, and says so.
 
 use interleaver::cell::UnsafeCell;
 use interleaver::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};

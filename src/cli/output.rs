@@ -7,7 +7,8 @@ use std::process;
 /// What a shell reports of a process that SIGPIPE ended.
 const BROKEN_PIPE: i32 = 141;
 
-/// Prints a line at once. If nobody can read it, the process ends: there is nothing left to say and nobody to say it to.
+/// Prints a line at once. If nobody can read it, the process ends: there is nothing left to say and nobody to say it
+/// to.
 pub(super) fn line(words: fmt::Arguments<'_>) {
     let mut out = anstream::stdout();
     if let Err(error) = writeln!(out, "{words}").and_then(|()| out.flush()) {

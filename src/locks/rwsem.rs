@@ -22,6 +22,7 @@ impl<P: Platform, T> RwSem<P, T> {
     }
 
     /// Waits to read.
+    #[track_caller]
     pub fn read(&self) -> ReadGuard<'_, P, T> {
         let guard = self.lock.read();
         remark::<P>(format_args!("read-lock {}", self.class));
@@ -29,6 +30,7 @@ impl<P: Platform, T> RwSem<P, T> {
     }
 
     /// Reads if nobody writes or waits to; never waits itself.
+    #[track_caller]
     pub fn try_read(&self) -> Option<ReadGuard<'_, P, T>> {
         let guard = self.lock.try_read()?;
         remark::<P>(format_args!("read-lock {} (tried)", self.class));
@@ -36,6 +38,7 @@ impl<P: Platform, T> RwSem<P, T> {
     }
 
     /// Waits to write.
+    #[track_caller]
     pub fn write(&self) -> WriteGuard<'_, P, T> {
         let guard = self.lock.write();
         remark::<P>(format_args!("write-lock {}", self.class));

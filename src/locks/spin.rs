@@ -21,6 +21,7 @@ impl<P: Platform, T> Spin<P, T> {
     }
 
     /// Waits for the lock.
+    #[track_caller]
     pub fn lock(&self) -> SpinGuard<'_, P, T> {
         let guard = self.lock.lock();
         remark::<P>(format_args!("lock {}", self.class));

@@ -41,8 +41,8 @@ fn do_pte_missing<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
 fn fault_on_present<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal) -> VmFault<'m, P> {
     assert!(orig.is_present() && !orig.is_prot_none(), "{orig:?}: no actor swaps, migrates or marks pages yet");
     let Some(mut table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd) else { return vmf.handled() };
-    // pte_same (M13): the entry may have been zapped or replaced since the snapshot. No actor that there is yet zaps while
-    // faults run, and `wp_page_copy` tests again (M19), so no scenario shows it.
+    // pte_same (M13): the entry may have been zapped or replaced since the snapshot. No actor that there is yet zaps
+    // while faults run, and `wp_page_copy` tests again (M19), so no scenario shows it.
     if table.get(vmf.address) != orig {
         remark::<P>(format_args!("the entry changed meanwhile: the access will tell"));
         drop(table);

@@ -76,8 +76,8 @@ impl<'m, P: Platform> LockedTable<'m, P> {
                 let seen = pmdp_get_lockless(mm, pmd);
                 let PmdState::Table(pfn) = seen.state() else { return None };
                 let ptl = mm.memory().page(pfn).ptl().lock();
-                // pmd_same (M10): a table that was unlinked meanwhile must not be written to. No actor that there is yet
-                // unlinks a table while faults run, so no scenario shows it.
+                // pmd_same (M10): a table that was unlinked meanwhile must not be written to. No actor that there is
+                // yet unlinks a table while faults run, so no scenario shows it.
                 if pmdp_get_lockless(mm, pmd) == seen {
                     return Some(Self { table: PteTable { mm, pfn }, _ptl: ptl });
                 }

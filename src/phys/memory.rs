@@ -77,6 +77,7 @@ impl<P: Platform> PhysMem<P> {
     ///
     /// # Panics
     /// If the frame does not exist or has not that many words.
+    #[track_caller]
     pub fn word(&self, pfn: Pfn, word: usize) -> &P::AtomicU64 {
         let entries = P::GEOMETRY.entries();
         assert!(word < entries, "word {word} of a frame of {entries}");
@@ -121,6 +122,7 @@ impl<P: Platform> PhysMem<P> {
     }
 
     /// Sets every word of a frame that only the caller can reach to zero.
+    #[track_caller]
     pub fn clear_page(&self, pfn: Pfn) {
         self.page(pfn).contents_written();
         remark::<P>(format_args!("clear the page: {} words of zero", P::GEOMETRY.entries()));

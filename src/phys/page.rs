@@ -118,6 +118,7 @@ impl<P: Platform> Page<P> {
     }
 
     /// Who owns the frame.
+    #[track_caller]
     pub fn state(&self) -> PageState {
         self.state.get()
     }
@@ -180,6 +181,7 @@ impl<P: Platform> Page<P> {
     }
 
     /// Ghost: the words of the frame are used; a data race here means that nothing published them.
+    #[track_caller]
     pub(super) fn contents_used(&self) {
         if P::CHECKED {
             self.contents.get();

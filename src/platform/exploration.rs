@@ -60,12 +60,13 @@ impl Watch {
 
     /// Executions so far.
     pub fn executions(&self) -> u64 {
-        // ORDER none: a statistic, here and below.
+        // ORDER none: a statistic.
         self.executions.load(Ordering::Relaxed)
     }
 
     /// The share of the whole that is explored, 0 to 1; 0 as long as the engine cannot tell.
     pub fn explored(&self) -> f64 {
+        // ORDER none: a statistic.
         self.explored.load(Ordering::Relaxed) as f64 / MILLION
     }
 
@@ -74,14 +75,17 @@ impl Watch {
     }
 
     pub(super) fn is_stopped(&self) -> bool {
+        // ORDER none: a flag.
         self.stop.load(Ordering::Relaxed)
     }
 
     pub(super) fn one_more_execution(&self) {
+        // ORDER none: a statistic.
         self.executions.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn set_explored(&self, share: f64) {
+        // ORDER none: a statistic.
         self.explored.store((share * MILLION) as u64, Ordering::Relaxed);
     }
 }

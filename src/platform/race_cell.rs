@@ -39,11 +39,13 @@ impl<P: Platform, T: Word> RaceCell<P, T> {
     }
 
     /// Reads the value.
+    #[track_caller]
     pub fn get(&self) -> T {
         T::from_word(self.word.get())
     }
 
     /// Writes the value.
+    #[track_caller]
     pub fn set(&self, value: T) {
         self.word.set(value.into_word());
     }

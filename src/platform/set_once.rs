@@ -46,6 +46,7 @@ impl<P: Platform, T> SetOnce<P, T> {
     }
 
     /// The value, if it was set.
+    #[track_caller]
     pub fn get(&self) -> Option<&T> {
         // ORDER O1: pairs with the exchange in `set`.
         let pointer = self.pointer.load(Ordering::Acquire);
@@ -60,6 +61,7 @@ impl<P: Platform, T> SetOnce<P, T> {
     ///
     /// # Errors
     /// Gives the value back if another one came first.
+    #[track_caller]
     pub fn set(&self, value: T) -> Result<&T, T> {
         let pointer = expose(value);
         if P::CHECKED {

@@ -109,6 +109,10 @@ fn order_tag(source: &Source) -> Vec<Violation> {
     for (number, line) in source.numbered().filter(|(_, line)| !line.code.trim_start().starts_with("use ")) {
         for ordering in ORDERINGS.into_iter().filter(|ordering| words(&line.code, ordering).next().is_some()) {
             if ordering == "SeqCst" {
+                // A model checker has to know it, and its litmus tests are about it.
+                if source.path.starts_with("interleaver/") {
+                    continue;
+                }
                 violations.push((number, "SeqCst is never used".to_owned()));
             } else if source.path.starts_with("src/") && !line.is_test && !source.is_argued(number, 6, "ORDER") {
                 violations.push((number, format!("{ordering} without an // ORDER comment")));

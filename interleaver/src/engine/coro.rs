@@ -1,4 +1,5 @@
-//! Coroutines that outlive executions: one for each thread number, each on its own stack, running one job after another.
+//! Coroutines that outlive executions: one for each thread number, each on its own stack, running one job after
+//! another.
 //!
 //! # Life of a coroutine
 //!
@@ -82,6 +83,7 @@ impl Drop for Slot {
 #[derive(Default)]
 pub(crate) struct Seat {
     pub job: Slot,
+    // SAFETY: whoever calls it passes the `job` that it was stored with, once.
     pub run: Option<unsafe fn(&mut Slot)>,
     pub result: Slot,
     pub locals: Vec<(usize, Box<dyn std::any::Any>)>,
@@ -107,8 +109,8 @@ impl Seat {
     /// Leaves the running coroutine for `next`; returns when it is resumed.
     pub(crate) fn switch(&self, next: Next) {
         if let Some(yielder) = self.yielder {
-            // SAFETY: the yielder lives on the coroutine's stack as long as the coroutine, and only that coroutine calls
-            // this.
+            // SAFETY: the yielder lives on the coroutine's stack as long as the coroutine, and only that coroutine
+            // calls this.
             unsafe { (*yielder).suspend(next) };
         }
     }
@@ -249,8 +251,8 @@ impl Drop for Pool {
         for berth in &mut self.berths {
             if berth.seat.idle || !berth.fiber.started() {
                 if berth.fiber.started() {
-                    // SAFETY: an idle coroutine stands at the end of `attend`'s loop, where nothing on its stack needs to
-                    // be dropped.
+                    // SAFETY: an idle coroutine stands at the end of `attend`'s loop, where nothing on its stack
+                    // needs to be dropped.
                     unsafe { berth.fiber.force_reset() };
                 }
                 // SAFETY: dropped once, here; the fiber is done or was never started.

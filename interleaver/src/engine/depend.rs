@@ -10,8 +10,8 @@
 //!
 //! # Invariants
 //! - D1. `event_clock[e][t]` is how many events of thread `t` happen before `e` or are `e`.
-//! - D2. An event of the class of the present group, if that class commutes with itself, happens after the group before;
-//!   any other starts a new group and happens after the present one.
+//! - D2. An event of the class of the present group, if that class commutes with itself, happens after the group
+//!   before; any other starts a new group and happens after the present one.
 
 use super::clock::join;
 use super::exec::{Event, Exec, Link};

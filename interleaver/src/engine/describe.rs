@@ -215,7 +215,8 @@ impl Exec {
         self.events.iter().map(decision).collect()
     }
 
-    /// Switches away from a thread that could have gone on: taken as such when the thread's next step is no blocking one.
+    /// Switches away from a thread that could have gone on: taken as such when the thread's next step is no blocking
+    /// one.
     fn preemptions(&self) -> u32 {
         let mut count = 0;
         for index in 1..self.events.len() {

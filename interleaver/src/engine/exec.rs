@@ -7,10 +7,10 @@
 //! ```
 //!
 //! # Invariants
-//! - X1. Between two decisions every live thread has published its next visible operation (`Thread::pending`); its local
-//!   code up to there has run. So what a thread could do next is always known.
-//! - X2. Event number `i` was decided at node `i` of the search tree; local steps (spawn, join, being granted a lock) are
-//!   no events, because they commute with everything and can run as soon as they can run.
+//! - X1. Between two decisions every live thread has published its next visible operation (`Thread::pending`); its
+//!   local code up to there has run. So what a thread could do next is always known.
+//! - X2. Event number `i` was decided at node `i` of the search tree; local steps (spawn, join, being granted a lock)
+//!   are no events, because they commute with everything and can run as soon as they can run.
 //! - X3. Nothing here allocates once the vectors have grown to the size of the largest execution so far.
 
 use super::clock::Clocks;

@@ -1,12 +1,13 @@
 //! C11 happens-before: who has synchronized with whom, from the orderings written in the code.
 //!
-//! This is not the order that the search uses: two relaxed accesses of one atomic are ordered for the search and not here.
+//! This is not the order that the search uses: two relaxed accesses of one atomic are ordered for the search and not
+//! here.
 //!
 //! # Invariants
 //! - H1. `thread[t]` covers what happens before the next step of `t`; its own component grows with every release, so
 //!   that what `t` did later is not taken for released.
-//! - H2. `sync[o]` is the clock of the release sequence that the present value of atomic `o` heads or continues: a plain
-//!   store replaces it, a read-modify-write joins it. For a lock it is what the last exclusive holder released.
+//! - H2. `sync[o]` is the clock of the release sequence that the present value of atomic `o` heads or continues: a
+//!   plain store replaces it, a read-modify-write joins it. For a lock it is what the last exclusive holder released.
 //! - H3. `shared[o]` joins what the readers of a lock released since; only writers acquire it.
 //! - H4. A relaxed load leaves the clock in `pending[t]`, where an acquire fence finds it; a release fence leaves the
 //!   thread's clock in `fence[t]`, from where relaxed stores publish it.

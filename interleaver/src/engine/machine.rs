@@ -10,8 +10,8 @@
 //!               readers(1)+announced --read-unlock--> writer (the announced one)
 //! ```
 //!
-//! Behind a *writer* nobody queues by name: when it leaves, any waiter may be next. That allows every order that a first-come
-//! queue allows, since the order of arrival is itself open, and needs no event for arriving.
+//! Behind a *writer* nobody queues by name: when it leaves, any waiter may be next. That allows every order that a
+//! first-come queue allows, since the order of arrival is itself open, and needs no event for arriving.
 //!
 //! # Invariants
 //! - M1. `ability` and `class_of` look at a `View` only, so that they can be asked about a state that was or would be.

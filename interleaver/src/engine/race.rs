@@ -1,20 +1,21 @@
 //! Reversible races: pairs of events that some other schedule takes the other way round, and that schedule's beginning.
 //!
-//! When thread `t` takes `last`, every earlier event `first` of another thread is asked: could `last` have gone before it?
-//! It could when they conflict, nothing else orders them, and `last` is enabled in what remains once `first` and all that
-//! depends on it are taken away. The events that remain, then `last`, go into the wakeup tree at `first`.
+//! When thread `t` takes `last`, every earlier event `first` of another thread is asked: could `last` have gone
+//! before it? It could when they conflict, nothing else orders them, and `last` is enabled in what remains once
+//! `first` and all that depends on it are taken away. The events that remain, then `last`, go into the wakeup tree at
+//! `first`.
 //!
 //! # Blocking operations
-//! An acquire races with the acquire that kept it out, not with the release that let it in: without the release it cannot
-//! go at all. So for an operation that blocks, the walk goes back over the object's accesses until the operation is enabled
-//! without one of them. Taking away a read-lock may leave a write-lock blocked by *another* reader that does not depend on
-//! it; that reader is then taken away too (`drops`), or the reversal would never be tried when two readers hold the lock
-//! together in every execution that starts with one of them.
+//! An acquire races with the acquire that kept it out, not with the release that let it in: without the release it
+//! cannot go at all. So for an operation that blocks, the walk goes back over the object's accesses until the
+//! operation is enabled without one of them. Taking away a read-lock may leave a write-lock blocked by *another*
+//! reader that does not depend on it; that reader is then taken away too (`drops`), or the reversal would never be
+//! tried when two readers hold the lock together in every execution that starts with one of them.
 //!
 //! # Invariants
 //! - R1. `drops[0]` is the earliest event dropped; all others come after it.
-//! - R2. An event is kept when it stands before `drops[0]`, or depends on none of `drops`. Kept events are a prefix of the
-//!   dependence order, so they can run as they ran.
+//! - R2. An event is kept when it stands before `drops[0]`, or depends on none of `drops`. Kept events are a prefix
+//!   of the dependence order, so they can run as they ran.
 
 use super::exec::{Exec, NO_LINK};
 use super::machine::{Ability, SPURIOUS, View, ability, apply, class_of};
@@ -243,8 +244,8 @@ impl Exec {
 
     /// At the end of an execution: inserts the reversals of all its races.
     ///
-    /// Not before, because a sequence must say everything that can still happen without what it overtakes. A shorter one is
-    /// begun by branches that go on differently, and would be taken for covered by them.
+    /// Not before, because a sequence must say everything that can still happen without what it overtakes. A shorter
+    /// one is begun by branches that go on differently, and would be taken for covered by them.
     pub(crate) fn insert_reversals(&mut self) {
         let races = std::mem::take(&mut self.races);
         let all_drops = std::mem::take(&mut self.race_drops);
@@ -255,8 +256,8 @@ impl Exec {
         self.race_drops = all_drops;
     }
 
-    /// Puts "the kept events after `drops[0]`, then the operation" into the wakeup tree at `drops[0]`, once for each way in
-    /// which the operation can go there and conflict with what it overtakes.
+    /// Puts "the kept events after `drops[0]`, then the operation" into the wakeup tree at `drops[0]`, once for each
+    /// way in which the operation can go there and conflict with what it overtakes.
     fn insert_reversal(&mut self, race: &Race, drops: &[EventId]) {
         let (tid, op) = (race.tid, &race.op);
         let mut steps = self.plan.take_steps();

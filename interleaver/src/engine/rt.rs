@@ -8,8 +8,8 @@
 //!
 //! # Invariants
 //! - T1. A reference to the runtime is never held across `switch` or across user code.
-//! - T2. Once an execution is over, operations of its threads make no events: they unwind, or, while unwinding, do the least
-//!   that lets destructors run (`Mode::Leaving`).
+//! - T2. Once an execution is over, operations of its threads make no events: they unwind, or, while unwinding, do
+//!   the least that lets destructors run (`Mode::Leaving`).
 
 use super::coro::{Pool, Seat};
 use super::exec::{Condition, Exec, PeekOutcome, Peeking, Phase, Status};
@@ -344,8 +344,8 @@ pub(crate) fn too_complex() -> ! {
 
 /// What looking at a condition showed.
 ///
-/// The first location that a condition reads does not depend on what other threads did, so the thread can wait at it, whatever
-/// the condition goes on to do.
+/// The first location that a condition reads does not depend on what other threads did, so the thread can wait at it,
+/// whatever the condition goes on to do.
 #[derive(Clone, Copy)]
 struct Glance {
     first: Option<ObjId>,
@@ -388,8 +388,8 @@ pub(crate) fn spin_until(cond: &mut dyn FnMut() -> bool, place: Place) {
         Mode::Peeking => too_complex(),
         Mode::Leaving => return,
     }
-    // SAFETY: only the lifetime changes; `awaited` is cleared before this frame ends, unwinding included, because a thread
-    // that is not pending is never asked for its condition.
+    // SAFETY: only the lifetime changes; `awaited` is cleared before this frame ends, unwinding included, because a
+    // thread that is not pending is never asked for its condition.
     let call: *mut Cond = unsafe { std::mem::transmute(std::ptr::from_mut(cond)) };
     let me = exec().current;
     let Glance { first, verdict } = glance(me, call, None, PeekOutcome::Simple);

@@ -21,8 +21,8 @@ impl Locked {
 
 /// A mutex or spinlock that implements `lock_api::RawMutex`.
 ///
-/// Prefer `lock_api::Mutex::from_raw(RawMutex::new(), value)` to `lock_api::Mutex::new(value)`: the latter makes the lock
-/// in a `const`, so the checker meets it at its first use only, which can cost redundant executions.
+/// Prefer `lock_api::Mutex::from_raw(RawMutex::new(), value)` to `lock_api::Mutex::new(value)`: the latter makes the
+/// lock in a `const`, so the checker meets it at its first use only, which can cost redundant executions.
 pub struct RawMutex {
     handle: Handle,
 }

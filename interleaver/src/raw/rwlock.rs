@@ -1,8 +1,8 @@
 //! Reader-writer locks: one that prefers readers, and one where a queued writer keeps new readers out.
 //!
-//! Fair: a writer that finds readers inside is *queued* (a step of its own, which other threads can see), new readers then
-//! wait for it, and it is let in by the last reader. So a thread that reads, and reads again while a writer is queued, waits
-//! for ever, and the checker finds that.
+//! Fair: a writer that finds readers inside is *queued* (a step of its own, which other threads can see), new readers
+//! then wait for it, and it is let in by the last reader. So a thread that reads, and reads again while a writer is
+//! queued, waits for ever, and the checker finds that.
 
 use crate::engine::machine::ANNOUNCED;
 use crate::engine::op::{Kind, ObjKind};
@@ -43,8 +43,8 @@ macro_rules! rwlock {
     ($name:ident, $kind:expr, $doc:literal) => {
         #[doc = $doc]
         ///
-        /// Implements `lock_api::RawRwLock` and `lock_api::RawRwLockDowngrade`. Prefer `lock_api::RwLock::from_raw` with
-        /// `new()` to `lock_api::RwLock::new`, for the reason given at [`super::RawMutex`].
+        /// Implements `lock_api::RawRwLock` and `lock_api::RawRwLockDowngrade`. Prefer `lock_api::RwLock::from_raw`
+        /// with `new()` to `lock_api::RwLock::new`, for the reason given at [`super::RawMutex`].
         pub struct $name {
             handle: Handle,
         }
@@ -80,8 +80,8 @@ macro_rules! rwlock {
             }
         }
 
-        // SAFETY: the engine lets in either readers or one writer: `Read` is enabled only without a writer, `Write` enters
-        // only when the lock is free, or is granted when the last reader leaves.
+        // SAFETY: the engine lets in either readers or one writer: `Read` is enabled only without a writer, `Write`
+        // enters only when the lock is free, or is granted when the last reader leaves.
         unsafe impl lock_api::RawRwLock for $name {
             const INIT: $name = $name { handle: Handle::lazy($kind, 0) };
 

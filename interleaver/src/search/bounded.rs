@@ -1,7 +1,8 @@
 //! Every schedule with at most `n` preemptions: plain depth-first search without reduction.
 //!
 //! A preemption is a switch away from a thread that could go on. Reduction and bound do not go together (an equivalent
-//! schedule may need more preemptions than the one left out), so this strategy counts schedules, not Mazurkiewicz traces.
+//! schedule may need more preemptions than the one left out), so this strategy counts schedules, not Mazurkiewicz
+//! traces.
 
 use super::tree::Advance;
 use crate::engine::op::Tid;

@@ -1,8 +1,8 @@
 //! Random strategies: the uniform walk, and PCT, which finds a bug of depth d with a known probability.
 //!
-//! PCT (Burckhardt, Kothari, Musuvathi, Nagarakatte, ASPLOS 2010): threads get random priorities, the highest enabled one
-//! runs, and at `depth - 1` random steps the running thread falls below all others. A bug of that depth is found by one
-//! run with probability at least `1 / (n * k^(depth - 1))` for `n` threads and `k` steps.
+//! PCT (Burckhardt, Kothari, Musuvathi, Nagarakatte, ASPLOS 2010): threads get random priorities, the highest enabled
+//! one runs, and at `depth - 1` random steps the running thread falls below all others. A bug of that depth is found
+//! by one run with probability at least `1 / (n * k^(depth - 1))` for `n` threads and `k` steps.
 
 use crate::engine::op::Tid;
 

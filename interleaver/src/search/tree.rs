@@ -9,12 +9,14 @@
 //!
 //! # Invariants
 //! - T1. A step is put to sleep at a node when all executions that begin with it there have been explored.
-//! - T2. A sequence is inserted at a node only if no sleeping step can come first in it (`can_begin`): so what it begins has
-//!   not been explored, and nothing on it will meet a sleeping step. Hence no execution is redundant and none is blocked.
+//! - T2. A sequence is inserted at a node only if no sleeping step can come first in it (`can_begin`): so what it
+//!   begins has not been explored, and nothing on it will meet a sleeping step. Hence no execution is redundant and
+//!   none is blocked.
 //! - T3. Sleep entries of all nodes stand in one vector, a node's behind its parent's; only the last node's may grow.
-//! - T4. Branches of a node are explored in order, each to its end. This is more than a habit: a sequence that an earlier branch
-//!   inserts may have to go below a later one (`Branches::insert` follows branches), where nothing else would find it, and a
-//!   step's alternatives (`choose`) are left to such sequences. So two branches of one node must not be explored at once.
+//! - T4. Branches of a node are explored in order, each to its end. This is more than a habit: a sequence that an
+//!   earlier branch inserts may have to go below a later one (`Branches::insert` follows branches), where nothing
+//!   else would find it, and a step's alternatives (`choose`) are left to such sequences. So two branches of one node
+//!   must not be explored at once.
 //!
 //! The algorithm is Abdulla, Aronis, Jonsson and Sagonas, "Source Sets: A Foundation for Optimal Dynamic Partial Order
 //! Reduction", J. ACM 64(4), 2017.

@@ -48,10 +48,10 @@ pub(crate) enum Beginning {
 /// Whether `step` can be the first of the sequence, without changing what it leads to: it is in it and nothing before
 /// conflicts, or it is not and conflicts with nothing in it.
 ///
-/// A weak CAS that fails without reason is a read; the same CAS, had it succeeded, is a write. Executions that begin with the
-/// failure say nothing about those in which the CAS succeeds *after* the sequence, even if the failure commutes with all of
-/// it. So such a step covers the sequence only if it is in it, or its thread is among `failing`: threads that are known to
-/// fail in this way in the executions that the sequence stands for.
+/// A weak CAS that fails without reason is a read; the same CAS, had it succeeded, is a write. Executions that begin
+/// with the failure say nothing about those in which the CAS succeeds *after* the sequence, even if the failure
+/// commutes with all of it. So such a step covers the sequence only if it is in it, or its thread is among `failing`:
+/// threads that are known to fail in this way in the executions that the sequence stands for.
 pub(crate) fn can_begin(
     step: &Step,
     sequence: &[Step],

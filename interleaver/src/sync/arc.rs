@@ -1,8 +1,9 @@
-//! `std::sync::Arc`, tracked: a leak check counts it, and dropping it orders what its last owner does after what the others did.
+//! `std::sync::Arc`, tracked: a leak check counts it, and dropping it orders what its last owner does after what the
+//! others did.
 //!
 //! # Limits
-//! Counting references is no step: which thread drops last is not explored for its own sake. When the destructor of the value
-//! takes steps itself, the order of drops can matter; such code should make that order a step of its own.
+//! Counting references is no step: which thread drops last is not explored for its own sake. When the destructor of
+//! the value takes steps itself, the order of drops can matter; such code should make that order a step of its own.
 
 use crate::engine::op::{ObjId, ObjKind};
 use crate::engine::rt::{self, Handle};

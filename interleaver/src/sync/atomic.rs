@@ -37,8 +37,8 @@ macro_rules! integer {
                 $name { handle: Handle::new(ObjKind::Atomic, value as u64, Location::caller()) }
             }
 
-            /// As `new`, for a `const` or `static`. Prefer `new` inside a model: an object made elsewhere has no name that
-            /// holds in all executions, which can cost redundant ones.
+            /// As `new`, for a `const` or `static`. Prefer `new` inside a model: an object made elsewhere has no name
+            /// that holds in all executions, which can cost redundant ones.
             #[must_use]
             pub const fn const_new(value: $t) -> $name {
                 $name { handle: Handle::lazy(ObjKind::Atomic, value as u64) }

@@ -30,7 +30,8 @@ impl Barrier {
         Barrier { handle: Handle::new(ObjKind::Barrier, 0, Location::caller()), size }
     }
 
-    /// Waits until all threads have come. The order in which they come can be seen (by who is leader), so each is explored.
+    /// Waits until all threads have come. The order in which they come can be seen (by who is leader), so each is
+    /// explored.
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
         let place = Location::caller();

@@ -1,8 +1,8 @@
 //! `std::sync::Condvar`.
 //!
-//! A wait is four steps: join the waiters, release the mutex, wake up, take the mutex. That joining comes before releasing,
-//! instead of both at once, cannot be seen: a notification in between wakes the waiter, as one right after would.
-//! `notify_one` may wake any waiter; each of them is explored.
+//! A wait is four steps: join the waiters, release the mutex, wake up, take the mutex. That joining comes before
+//! releasing, instead of both at once, cannot be seen: a notification in between wakes the waiter, as one right after
+//! would. `notify_one` may wake any waiter; each of them is explored.
 
 use super::mutex::{Mutex, MutexGuard};
 use crate::engine::exec::{Status, Wake};

@@ -1,5 +1,5 @@
-//! `std::sync::RwLock`, reader-preferring: every order that a fair one allows is explored too, but a reader that holds the
-//! lock and reads again while a writer waits is let in. `raw::RawFairRwLock` is the one that is not.
+//! `std::sync::RwLock`, reader-preferring: every order that a fair one allows is explored too, but a reader that
+//! holds the lock and reads again while a writer waits is let in. `raw::RawFairRwLock` is the one that is not.
 
 use crate::engine::op::{Kind, ObjKind};
 use crate::engine::rt::{Handle, step_on};
