@@ -127,7 +127,6 @@ fn g_two_faults_and_a_writer() {
 }
 
 #[test]
-#[cfg_attr(debug_assertions, ignore = "369,600 executions; run with --release")]
 fn four_threads_three_adds() {
     counts(369_600, || {
         threads(AtomicU64::new(0), 4, |x, _| {

@@ -24,6 +24,7 @@ scenarios! {
     same_pte_three_four_levels: "same-pte-three-four-levels",
     same_pte_three: "same-pte-three",
     read_write: "read-write",
+    two_readers: "two-readers",
     zero_page_writers: "zero-page-writers",
     neighbours_new_table: "neighbours-new-table",
     split_at_pud: "split-at-pud",

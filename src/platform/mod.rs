@@ -7,6 +7,7 @@
 //! | [`interleaved::Interleaved`] | interleaver | every interleaving of a small world, once |
 //! | [`loom::Loom`] | loom | every interleaving of a small world, with C11 stale reads |
 
+pub use crossbeam_utils::CachePadded;
 pub use std::sync::Arc;
 pub use std::sync::atomic::Ordering;
 

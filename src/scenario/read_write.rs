@@ -20,6 +20,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         loom: LoomReach::Outcomes { preemptions: 3 },
     },
     Scenario {
+        name: "two-readers",
+        family: "read_write",
+        claim: "two read faults on one PTE map the shared zero page, once, and count nothing for it",
+        shape: ShapeName::TwoLevels,
+        vmas: TWO_PAGES,
+        setup: &[write(1, 0, 9)],
+        actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "S", ops: &[read(0, 1)] }],
+        outcomes: &["R read 0; S read 0; page 0 is zero; page 1 is setup's; +0 -0 pages; +0 -0 tables"],
+        loom: LoomReach::Everything,
+    },
+    Scenario {
         name: "zero-page-writers",
         family: "read_write",
         claim: "two writers of a page that a read mapped as the zero page leave one copy with both stores",

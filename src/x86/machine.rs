@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::phys::{CpuId, PageState, Pfn, PhysConfig, PhysMem};
-use crate::platform::Platform;
+use crate::platform::{CachePadded, Platform};
 
 use super::cpu::Cpu;
 
@@ -11,7 +11,7 @@ use super::cpu::Cpu;
 #[derive(Debug)]
 pub struct Machine<P: Platform> {
     memory: PhysMem<P>,
-    cpus: Box<[Cpu<P>]>,
+    cpus: Box<[CachePadded<Cpu<P>>]>,
     zero_page: Pfn,
 }
 
@@ -25,7 +25,7 @@ impl<P: Platform> Machine<P> {
     /// If the configuration has no CPU or no frame.
     pub fn boot(config: &PhysConfig) -> Result<Self, io::Error> {
         let memory = PhysMem::new(config)?;
-        let cpus: Box<[_]> = (0..config.cpus).map(|index| Cpu::new(CpuId::new(index))).collect();
+        let cpus: Box<[_]> = (0..config.cpus).map(|index| CachePadded::new(Cpu::new(CpuId::new(index)))).collect();
         let zero_page =
             memory.alloc_page(cpus[0].id(), PageState::Reserved).expect("a machine has a frame to boot with");
         memory.clear_page(zero_page);
@@ -53,6 +53,6 @@ impl<P: Platform> Machine<P> {
     /// Interrupts every CPU and waits until each has finished its instruction (what a TLB shootdown does besides
     /// flushing).
     pub fn shoot_down(&self) {
-        self.cpus.iter().for_each(Cpu::interrupt);
+        self.cpus.iter().for_each(|cpu| cpu.interrupt());
     }
 }
