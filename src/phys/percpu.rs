@@ -1,5 +1,5 @@
-//! One of something for each CPU, each behind a lock that its own CPU takes without contention, and in cache lines of its
-//! own.
+//! One of something for each CPU, each behind a lock that its own CPU takes without contention, and in cache lines of
+//! its own.
 
 use crate::locks::{Spin, SpinGuard};
 use crate::platform::{CachePadded, Platform};

@@ -83,7 +83,8 @@ impl Drop for Slot {
 #[derive(Default)]
 pub(crate) struct Seat {
     pub job: Slot,
-    // SAFETY: whoever calls it passes the `job` that it was stored with, once.
+    /// # Safety
+    /// Whoever calls it passes the `job` that it was stored with, once.
     pub run: Option<unsafe fn(&mut Slot)>,
     pub result: Slot,
     pub locals: Vec<(usize, Box<dyn std::any::Any>)>,
