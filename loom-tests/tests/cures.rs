@@ -118,6 +118,28 @@ fn a_try_lock_has_both_answers_and_no_false_deadlock() {
 }
 
 #[test]
+fn whoever_tries_a_lock_can_be_waited_for_under_it() {
+    let (plain, _) = outcomes::<()>(0, None, |_| {
+        let lock = Arc::new(loom::sync::Mutex::new(()));
+        let theirs = Arc::clone(&lock);
+        let trier = loom::thread::spawn(move || drop(theirs.try_lock()));
+        let _held = lock.lock();
+        trier.join().expect("no panic");
+    });
+    let (cured, answers) = outcomes(1, None, |note| {
+        let lock = semaphore();
+        let theirs = Arc::clone(&lock);
+        let trier = P::spawn("trier".to_owned(), move || theirs.try_read().is_some());
+        let _held = lock.write();
+        note(P::join(trier));
+    });
+    assert_eq!(cured.verdict, Verdict::Holds);
+    assert_eq!(answers, BTreeSet::from([false, true]));
+    let is_deadlock = matches!(&plain.verdict, Verdict::Violated(words) if words.starts_with("deadlock"));
+    assert!(is_deadlock, "loom was mended: the semaphore can use its locks ({plain:?})");
+}
+
+#[test]
 fn a_recursive_read_behind_a_queued_writer_deadlocks() {
     let (exploration, _) = outcomes::<()>(2, None, |_| {
         let lock = semaphore();
