@@ -162,12 +162,14 @@ fn instructions(address: VirtAddr, access: &Use) -> Vec<Instruction> {
 
 fn aftermath(mm: &Mm<P>, task: &Task, address: VirtAddr, access: &Use, completion: Completion<Ending>) -> Aftermath {
     let layout = Layout::of(mm);
-    let length = if let Use::Write(text) = access { text.len() + 1 } else { 8 };
+    let length = if let Use::Write(text) = access { text.len() as u64 + 1 } else { 8 };
+    // What goes on in the next page is in another frame.
+    let length = length.min(G.page_size() - address.page_offset(G));
     let counts = task.counts();
     Aftermath {
         completion,
         entry: layout.entry_for::<P>(address),
-        bytes: (0..length as u64).map_while(|offset| byte(mm, &layout, address.offset(offset))).collect(),
+        bytes: (0..length).map_while(|offset| byte(mm, &layout, address.offset(offset))).collect(),
         min_flt: counts.min_flt,
         maj_flt: counts.maj_flt,
         pgtables_bytes: mm.pgtables_bytes(),
