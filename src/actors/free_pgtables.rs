@@ -5,9 +5,9 @@
 //!   bounds (floor and ceiling) keep every table that somebody else could use.
 //! - I2 (D7). A PTE table is empty when it is unlinked.
 
-use crate::mm::{EntryAt, Mm};
+use crate::mm::{EntryAt, Mm, read_table};
 use crate::platform::{AtomicWord, Ordering, Platform, enter};
-use crate::x86::{PteVal, TableVal, VirtAddr};
+use crate::x86::{PteVal, VirtAddr};
 
 use super::gather::Gather;
 
@@ -54,8 +54,7 @@ fn free_below<P: Platform>(
             continue;
         }
         let at = EntryAt { index, ..table };
-        // ORDER O1 of `mm::walk`: pairs with the store that linked the table.
-        let Some(child) = TableVal::from_bits(mm.entry(at).load(Ordering::Acquire)).target() else { continue };
+        let Some(child) = read_table(mm, at).target() else { continue };
         let child_at = EntryAt { table: child, index: 0, level: table.level - 1 };
         if child_at.level > 1 {
             free_below(mm, gather, child_at, covers.start, (range, bounds));

@@ -4,9 +4,9 @@
 //! - I1 (D23). An entry is cleared before its page's mapping is uncounted, both under the table's lock.
 //! - I2 (D20). RSS is uncounted before the table's lock is released.
 
-use crate::mm::{EntryAt, LockedTable, Mm, remove_rmap};
-use crate::platform::{AtomicWord, Ordering, Platform, enter};
-use crate::x86::{PteVal, TableVal, VirtAddr};
+use crate::mm::{EntryAt, LockedTable, Mm, read_table, remove_rmap};
+use crate::platform::{Platform, enter};
+use crate::x86::{PteVal, VirtAddr};
 
 use super::gather::Gather;
 
@@ -32,8 +32,7 @@ pub(super) fn unmap_page_range<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, 
 pub(super) fn find_pmd<P: Platform>(mm: &Mm<P>, address: VirtAddr) -> Option<EntryAt> {
     let mut at = EntryAt::of::<P>(mm.pgd(), P::GEOMETRY.levels, address);
     while at.level > 2 {
-        // ORDER O1 of `mm::walk`: pairs with the store that linked the table.
-        let table = TableVal::from_bits(mm.entry(at).load(Ordering::Acquire)).target()?;
+        let table = read_table(mm, at).target()?;
         at = EntryAt::of::<P>(table, at.level - 1, address);
     }
     Some(at)

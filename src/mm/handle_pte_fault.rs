@@ -3,8 +3,9 @@
 //! The entry is read without a lock, and that snapshot picks the handler. The lock is taken only to commit, and the
 //! entry is then compared with the snapshot.
 
+use crate::phys::Pfn;
 use crate::platform::{Platform, enter, remark};
-use crate::x86::{EntryFlags, PteVal};
+use crate::x86::{EntryFlags, PmdState, PteVal};
 
 use super::anonymous::do_anonymous_page;
 use super::fault_flags::FaultFlags;
@@ -12,7 +13,6 @@ use super::pte_table::{LockedTable, PteTable, pmdp_get_lockless};
 use super::vma::VmFlags;
 use super::vmf::{VmFault, Vmf};
 use super::wp_page::do_wp_page;
-use crate::x86::PmdState;
 
 /// Handles a fault below a PMD entry.
 pub(super) fn handle_pte_fault<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
@@ -67,7 +67,7 @@ fn fault_on_present<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal) -> VmFault<'
 }
 
 /// An entry for a page of the VMA that may be written if the VMA may (`maybe_mkwrite(pte_mkdirty(mk_pte(...)))`).
-pub(super) fn writable_entry<P: Platform>(vmf: &Vmf<'_, P>, pfn: crate::phys::Pfn) -> PteVal {
+pub(super) fn writable_entry<P: Platform>(vmf: &Vmf<'_, P>, pfn: Pfn) -> PteVal {
     let entry = PteVal::new(pfn, vmf.vma().page_prot()).with(EntryFlags::ACCESSED);
     if vmf.vma().flags().contains(VmFlags::WRITE) { entry.dirty_and_writable() } else { entry }
 }

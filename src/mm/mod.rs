@@ -47,3 +47,4 @@ pub use task::{FaultCounts, Task};
 pub use vma::{VmFlags, Vma};
 pub use vma_tree::VmaTree;
 pub use vmf::{FaultError, VmFault};
+pub(crate) use walk::read_table;

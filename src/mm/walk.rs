@@ -63,7 +63,7 @@ fn pmd_of<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr) -> Result<Ent
 }
 
 /// The entry of the root table.
-pub(super) fn pgd_offset<P: Platform>(mm: &Mm<P>, address: VirtAddr) -> EntryAt {
+fn pgd_offset<P: Platform>(mm: &Mm<P>, address: VirtAddr) -> EntryAt {
     enter::<P>("pgd_offset", format_args!("address={address}"))
         .run(|| EntryAt::of::<P>(mm.pgd(), P::GEOMETRY.levels, address), |at| at.to_string())
 }
@@ -105,7 +105,7 @@ fn parent_name(level: u32) -> &'static str {
 }
 
 /// Reads an entry above the PMD tables, without a lock.
-pub(super) fn read_table<P: Platform>(mm: &Mm<P>, at: EntryAt) -> TableVal {
+pub(crate) fn read_table<P: Platform>(mm: &Mm<P>, at: EntryAt) -> TableVal {
     // ORDER O1: pairs with `link_table`.
     TableVal::from_bits(mm.entry(at).load(Ordering::Acquire))
 }

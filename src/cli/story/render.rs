@@ -5,6 +5,7 @@ use std::fmt::{self, Formatter};
 use anstyle::Style;
 
 use super::plot::{Aftermath, End, Story, faults};
+use crate::mm::Protection;
 use crate::platform::{Event, Geometry, Platform, Story as P};
 use crate::x86::{Completion, Instruction, VirtAddr};
 
@@ -41,8 +42,7 @@ pub(super) fn render(story: &Story, out: &mut Formatter<'_>) -> fmt::Result {
     }
 }
 
-fn rights(protection: crate::mm::Protection) -> String {
-    use crate::mm::Protection;
+fn rights(protection: Protection) -> String {
     let right = |bit, letter| if protection.contains(bit) { letter } else { '-' };
     [(Protection::READ, 'r'), (Protection::WRITE, 'w'), (Protection::EXEC, 'x')]
         .map(|(bit, letter)| right(bit, letter))
