@@ -82,6 +82,8 @@ pub struct Builder {
     pub max_steps: u32,
     /// Executions after which to stop; sampling strategies need one.
     pub budget: Option<u64>,
+    /// OS threads that share an exhaustive check; the counts do not depend on it, only which failure is met first does.
+    pub jobs: usize,
     /// How often in one execution each thread's `compare_exchange_weak` may fail without a reason.
     pub weak_failures: u32,
     /// How often in one execution each thread may wake from a condvar without a notification.
@@ -113,6 +115,7 @@ impl Default for Builder {
             strategy: Strategy::Exhaustive,
             max_steps: 100_000,
             budget: None,
+            jobs: 1,
             weak_failures: 1,
             spurious_wakeups: 0,
             panics: Panics::Fail,
@@ -165,6 +168,13 @@ impl Builder {
     #[must_use]
     pub fn budget(mut self, executions: u64) -> Builder {
         self.budget = Some(executions);
+        self
+    }
+
+    /// Shares an exhaustive check among so many OS threads.
+    #[must_use]
+    pub fn jobs(mut self, jobs: usize) -> Builder {
+        self.jobs = jobs.max(1);
         self
     }
 

@@ -1,9 +1,9 @@
 //! Making a failure simpler: fewest preemptions first, then fewest steps.
 
 use crate::builder::Builder;
-use crate::check::Worker;
 use crate::report::Failure;
 use crate::search::plan::{Decision, Fidelity};
+use crate::worker::Worker;
 
 /// A simpler execution with the same kind of failure, or `None` when none was found.
 pub(crate) fn shrink(worker: &mut Worker<'_>, builder: &Builder, failure: &Failure) -> Option<Failure> {

@@ -33,6 +33,12 @@ impl Tid {
     pub(crate) fn index(self) -> usize {
         usize::from(self.0)
     }
+
+    /// The number for the next thread when so many were spawned; `None` at the limit.
+    pub(crate) fn nth_spawned(before: usize) -> Option<Tid> {
+        let next = before + 1;
+        (next < Tid::LIMIT).then_some(Tid(next as u8))
+    }
 }
 
 /// An object in the table of the present execution.

@@ -4,5 +4,6 @@ pub(crate) mod bounded;
 pub(crate) mod decide;
 pub(crate) mod plan;
 pub(crate) mod sampler;
+pub(crate) mod shared;
 pub(crate) mod tree;
 pub(crate) mod wakeup;

@@ -85,18 +85,16 @@ impl Plan {
         self.steps = steps;
     }
 
-    /// The number of a child, given at its first spawn.
+    /// The number of a child, given at its first spawn; the same for all workers of a search.
     pub(crate) fn family_tid(&mut self, parent: Tid, number: u32) -> Option<Tid> {
-        let known = &mut self.registry;
-        if let Some(&(_, _, tid)) = known.iter().find(|&&(p, n, _)| p == parent && n == number) {
+        if let Some(&(_, _, tid)) = self.registry.iter().find(|&&(p, n, _)| p == parent && n == number) {
             return Some(tid);
         }
-        let next = known.len() + 1;
-        if next >= Tid::LIMIT {
-            return None;
-        }
-        let tid = Tid(next as u8);
-        known.push((parent, number, tid));
+        let tid = match &self.strategy {
+            Strategy::Search(tree) => tree.family_tid(parent, number)?,
+            _ => Tid::nth_spawned(self.registry.len())?,
+        };
+        self.registry.push((parent, number, tid));
         Some(tid)
     }
 }

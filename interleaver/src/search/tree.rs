@@ -8,21 +8,22 @@
 //! ```
 //!
 //! # Invariants
-//! - T1. A step is put to sleep at a node when all executions that begin with it there have been explored.
+//! - T1. A step is put to sleep at a node when all executions that begin with it there are explored, or are left to a
+//!   task of the shared tree that is going to be.
 //! - T2. A sequence is inserted at a node only if no sleeping step can come first in it (`can_begin`): so what it
 //!   begins has not been explored, and nothing on it will meet a sleeping step. Hence no execution is redundant and
 //!   none is blocked.
 //! - T3. Sleep entries of all nodes stand in one vector, a node's behind its parent's; only the last node's may grow.
-//! - T4. Branches of a node are explored in order, each to its end. This is more than a habit: a sequence that an
-//!   earlier branch inserts may have to go below a later one (`Branches::insert` follows branches), where nothing
-//!   else would find it, and a step's alternatives (`choose`) are left to such sequences. So two branches of one node
-//!   must not be explored at once.
+//! - T4. The first nodes are the way to the task at hand; their wakeup trees are in the shared tree (`shared.rs`), and
+//!   this tree ends where they begin. Nodes further down belong to this tree alone, until they are handed over.
 //!
 //! The algorithm is Abdulla, Aronis, Jonsson and Sagonas, "Source Sets: A Foundation for Optimal Dynamic Partial Order
 //! Reduction", J. ACM 64(4), 2017.
 
-use super::wakeup::{Beginning, Branches, Head, Threads, Wakeup, can_begin};
+use super::shared::{Claim, Shared};
+use super::wakeup::{Beginning, BranchId, Branches, Head, Threads, can_begin};
 use crate::engine::op::{Effect, EventId, Step, Tid};
+use std::sync::Arc;
 
 struct Node {
     chosen: Step,
@@ -32,15 +33,16 @@ struct Node {
     later: Head,
     /// What was below the chosen branch in the wakeup tree; moves to the next node.
     below: Head,
-    /// Branches explored to their end.
+    /// Branches explored to their end; their steps are the last ones asleep.
     explored: u32,
 }
 
-/// A node that was left for later. The last sleeping step is the one that was being explored.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct PathNode {
-    pub sleep: Vec<Step>,
-    pub later: Vec<Wakeup>,
+/// One step of the way to a task.
+pub(crate) struct Waypoint {
+    pub branch: BranchId,
+    pub step: Step,
+    /// The siblings before it.
+    pub before: Vec<Step>,
 }
 
 pub(crate) struct Tree {
@@ -50,6 +52,8 @@ pub(crate) struct Tree {
     /// First event that the present execution did not share with the one before.
     fresh_from: u32,
     work: Vec<Step>,
+    way: Vec<Waypoint>,
+    shared: Arc<Shared>,
 }
 
 /// What to do at a node that is new.
@@ -69,8 +73,24 @@ pub(crate) enum Advance {
 }
 
 impl Tree {
-    pub(crate) fn new() -> Tree {
-        Tree { nodes: Vec::new(), sleep: Vec::new(), branches: Branches::default(), fresh_from: 0, work: Vec::new() }
+    pub(crate) fn new(shared: Arc<Shared>) -> Tree {
+        Tree {
+            nodes: Vec::new(),
+            sleep: Vec::new(),
+            branches: Branches::default(),
+            fresh_from: 0,
+            work: Vec::new(),
+            way: Vec::new(),
+            shared,
+        }
+    }
+
+    /// Asks for a task; this tree must have none. Waits while other workers may still find some.
+    pub(crate) fn claim(&mut self, may_begin: impl FnMut() -> bool) -> Claim {
+        self.nodes.clear();
+        self.sleep.clear();
+        self.fresh_from = 0;
+        self.shared.claim(&mut self.way, may_begin)
     }
 
     pub(crate) fn chosen(&self, depth: usize) -> Option<Step> {
@@ -110,9 +130,13 @@ impl Tree {
                 }
             }
         }
+        let waypoint = self.way.get(self.nodes.len());
+        self.sleep.extend(waypoint.iter().flat_map(|w| &w.before));
+        let told = waypoint.map(|w| w.step);
         let sleep_end = self.sleep.len();
-        self.nodes.push(Node { chosen: placeholder, sleep_start, sleep_end, later, below: Head::EMPTY, explored: 0 });
-        match self.take_first_branch() {
+        let chosen = told.unwrap_or(placeholder);
+        self.nodes.push(Node { chosen, sleep_start, sleep_end, later, below: Head::EMPTY, explored: 0 });
+        match told.or_else(|| self.take_first_branch()) {
             Some(step) => Visit::Told(step),
             None => Visit::Free,
         }
@@ -148,19 +172,18 @@ impl Tree {
         }
         self.work.clear();
         self.work.extend_from_slice(sequence);
-        self.branches.insert(&mut self.nodes[depth].later, failing, &mut self.work);
+        match self.way.get(depth) {
+            Some(waypoint) => self.shared.insert(waypoint.branch, failing, &mut self.work),
+            None => self.branches.insert(&mut self.nodes[depth].later, failing, &mut self.work),
+        }
     }
 
-    /// Leaves the finished execution for the next one: the deepest node with something left.
-    pub(crate) fn advance(&mut self) -> Advance {
-        while let Some(node) = self.nodes.last_mut() {
-            self.sleep.truncate(node.sleep_end);
+    /// Leaves the finished execution and the nodes that have nothing left.
+    pub(crate) fn back_up(&mut self) -> Advance {
+        while self.nodes.len() > self.way.len() {
+            let Some(node) = self.nodes.last() else { break };
             if !node.later.is_empty() {
-                self.sleep.push(node.chosen);
-                node.sleep_end += 1;
-                node.explored += 1;
-                self.fresh_from = self.nodes.len() as u32 - 1;
-                self.take_first_branch();
+                self.sleep.truncate(node.sleep_end);
                 return Advance::Ready;
             }
             self.forget_last();
@@ -168,45 +191,72 @@ impl Tree {
         Advance::Done
     }
 
-    /// Goes on where a path was left.
-    pub(crate) fn take_up(&mut self, nodes: &[PathNode]) -> Advance {
-        for node in nodes {
-            let Some((&chosen, sleep)) = node.sleep.split_last() else { return Advance::Done };
-            let sleep_start = self.sleep.len();
-            self.sleep.extend_from_slice(sleep);
-            let (sleep_end, later) = (self.sleep.len(), self.branches.import(&node.later));
-            self.nodes.push(Node { chosen, sleep_start, sleep_end, later, below: Head::EMPTY, explored: 0 });
+    /// Begins the next branch of the last node; `back_up` said that there is one.
+    pub(crate) fn take_next(&mut self) {
+        let Some(node) = self.nodes.last_mut() else { return };
+        self.sleep.push(node.chosen);
+        node.sleep_end += 1;
+        node.explored += 1;
+        self.fresh_from = self.nodes.len() as u32 - 1;
+        self.take_first_branch();
+    }
+
+    fn home(&self) -> BranchId {
+        self.way.last().map_or_else(|| self.shared.root(), |w| w.branch)
+    }
+
+    /// The task is done.
+    pub(crate) fn finish(&self) {
+        self.shared.finish(self.home());
+    }
+
+    /// Hands the highest branches that are left here over to whoever waits for a task.
+    pub(crate) fn feed_hungry(&mut self) {
+        if self.shared.is_hungry()
+            && let Some(index) = self.nodes.iter().position(|n| !n.later.is_empty())
+        {
+            self.hand_over(index);
         }
-        self.advance()
     }
 
-    /// Whether the present execution is the last one.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.nodes.iter().all(|n| n.later.is_empty())
-    }
-
-    /// Takes out what is left, from the highest node to the deepest that has something.
-    pub(crate) fn leave(&mut self) -> Vec<PathNode> {
-        let deepest = self.nodes.iter().rposition(|n| !n.later.is_empty());
-        let mut path = Vec::new();
-        for index in 0..deepest.map_or(0, |d| d + 1) {
-            let mut sleep = self.sleeping(index).to_vec();
-            sleep.push(self.nodes[index].chosen);
-            let later = std::mem::replace(&mut self.nodes[index].later, Head::EMPTY);
-            path.push(PathNode { sleep, later: self.branches.export(later) });
+    /// Hands all that is left over; the task ends here.
+    pub(crate) fn leave(&mut self) {
+        if let Some(index) = self.nodes.iter().rposition(|n| !n.later.is_empty()) {
+            self.hand_over(index);
         }
-        path
+        self.finish();
     }
 
-    /// The share of the tree that is explored, taking the known branches of a node for equal.
+    /// Makes the way longer, down to the step at a node of this tree.
+    fn hand_over(&mut self, deepest: usize) {
+        let shared = Arc::clone(&self.shared);
+        shared.promote(self.home(), |promotion| {
+            for node in &mut self.nodes[self.way.len()..=deepest] {
+                let explored = &self.sleep[node.sleep_end - node.explored as usize..node.sleep_end];
+                let later = std::mem::replace(&mut node.later, Head::EMPTY);
+                let branch = promotion.node(explored, node.chosen, |grafts| {
+                    grafts.take(&self.branches, self.branches.first_of(later));
+                });
+                self.branches.release(later);
+                self.way.push(Waypoint { branch, step: node.chosen, before: explored.to_vec() });
+            }
+        });
+    }
+
+    pub(crate) fn family_tid(&self, parent: Tid, number: u32) -> Option<Tid> {
+        self.shared.family_tid(parent, number)
+    }
+
+    /// The share of the whole search that is explored, taking the known branches of a node for equal.
     pub(crate) fn explored_share(&self) -> f64 {
         let (mut share, mut weight) = (0.0, 1.0);
-        for node in &self.nodes {
+        for node in self.nodes.iter().skip(self.way.len()) {
             let pending = self.branches.count(node.later);
             let total = f64::from(node.explored + 1 + pending);
             share += weight * f64::from(node.explored) / total;
             weight /= total;
         }
-        share
+        self.shared.note_share(self.home(), share);
+        self.shared.explored_share()
     }
 }

@@ -28,13 +28,6 @@ impl Head {
 
 const NIL: u32 = u32::MAX;
 
-/// A wakeup tree by itself, to be handed over.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Wakeup {
-    pub step: Step,
-    pub children: Vec<Wakeup>,
-}
-
 /// Where in a sequence a step can come first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Beginning {
@@ -72,6 +65,33 @@ pub(crate) fn can_begin(
     Beginning::Beside
 }
 
+/// A branch in an arena.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct BranchId(u32);
+
+impl BranchId {
+    pub(crate) const NONE: BranchId = BranchId(NIL);
+
+    pub(crate) fn exists(self) -> bool {
+        self != BranchId::NONE
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Where a sequence that was followed through a tree leaves it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Followed {
+    /// It reached a leaf: what that begins includes the sequence.
+    Covered,
+    /// The rest is to become a new branch of the list that was entered first.
+    NewHere,
+    /// The rest is to become a new child of this branch.
+    NewBelow(BranchId),
+}
+
 /// An arena of wakeup trees; released nodes are used again.
 pub(crate) struct Branches {
     list: Vec<Branch>,
@@ -85,15 +105,11 @@ impl Default for Branches {
 }
 
 impl Branches {
-    /// Follows the branches that can begin the rest of the sequence; what is left becomes a new branch.
-    pub(crate) fn insert(&mut self, head: &mut Head, failing: Threads, rest: &mut Vec<Step>) {
+    /// Follows, from the sibling `first` on, the branches that can begin the rest of the sequence.
+    pub(crate) fn follow(&self, first: BranchId, failing: Threads, rest: &mut Vec<Step>) -> Followed {
         let commutes = |a: &Step, b: &Step| a.effect.surely_commutes(&b.effect);
-        let mut parent = NIL;
+        let (mut child, mut at) = (first.0, Followed::NewHere);
         loop {
-            let mut child = if parent == NIL { head.0 } else { self.list[parent as usize].first_child };
-            if parent != NIL && child == NIL {
-                return; // a leaf: what it begins includes this sequence
-            }
             let mut followed = NIL;
             while child != NIL && followed == NIL {
                 match can_begin(&self.list[child as usize].step, rest, failing, commutes) {
@@ -106,31 +122,56 @@ impl Branches {
                 }
             }
             if followed == NIL {
-                break;
+                return at;
             }
-            parent = followed;
+            child = self.list[followed as usize].first_child;
+            if child == NIL {
+                return Followed::Covered;
+            }
+            at = Followed::NewBelow(BranchId(followed));
         }
-        self.append(head, parent, rest);
     }
 
-    fn append(&mut self, head: &mut Head, parent: u32, rest: &[Step]) {
-        let mut chain = NIL;
-        for &step in rest.iter().rev() {
-            chain = self.allocate(Branch { step, first_child: chain, next: NIL });
-        }
-        let mut last = if parent == NIL { head.0 } else { self.list[parent as usize].first_child };
-        if last == NIL {
-            if parent == NIL {
-                head.0 = chain;
-            } else {
-                self.list[parent as usize].first_child = chain;
+    /// Follows the branches of a list; what is left of the sequence becomes a new branch.
+    pub(crate) fn insert(&mut self, head: &mut Head, failing: Threads, rest: &mut Vec<Step>) {
+        match self.follow(BranchId(head.0), failing, rest) {
+            Followed::Covered => {}
+            Followed::NewHere => {
+                let chain = self.chain(rest);
+                self.append_to(head, chain);
             }
+            Followed::NewBelow(parent) => {
+                let chain = self.chain(rest);
+                self.adopt(parent, chain);
+            }
+        }
+    }
+
+    /// Steps as branches, each below the one before; the first of them.
+    pub(crate) fn chain(&mut self, steps: &[Step]) -> BranchId {
+        let below = |list: &mut Branches, first_child: u32, &step: &Step| {
+            list.allocate(Branch { step, first_child, next: NIL })
+        };
+        BranchId(steps.iter().rev().fold(NIL, |child, step| below(self, child, step)))
+    }
+
+    /// Makes a branch the last child of another.
+    pub(crate) fn adopt(&mut self, parent: BranchId, child: BranchId) {
+        let mut head = Head(self.list[parent.index()].first_child);
+        self.append_to(&mut head, child);
+        self.list[parent.index()].first_child = head.0;
+    }
+
+    fn append_to(&mut self, head: &mut Head, branch: BranchId) {
+        if head.is_empty() {
+            *head = Head(branch.0);
             return;
         }
+        let mut last = head.0;
         while self.list[last as usize].next != NIL {
             last = self.list[last as usize].next;
         }
-        self.list[last as usize].next = chain;
+        self.list[last as usize].next = branch.0;
     }
 
     fn allocate(&mut self, branch: Branch) -> u32 {
@@ -157,6 +198,41 @@ impl Branches {
         Some((step, Head(first_child)))
     }
 
+    /// Releases all that is below a branch.
+    pub(crate) fn clear_below(&mut self, branch: BranchId) {
+        let below = Head(std::mem::replace(&mut self.list[branch.index()].first_child, NIL));
+        self.release(below);
+    }
+
+    /// Releases a list with all that is below it.
+    pub(crate) fn release(&mut self, head: Head) {
+        if head.is_empty() {
+            return;
+        }
+        let mut lists = vec![head];
+        while let Some(mut list) = lists.pop() {
+            while let Some((_, below)) = self.take_first(&mut list) {
+                lists.push(below);
+            }
+        }
+    }
+
+    pub(crate) fn step(&self, branch: BranchId) -> Step {
+        self.list[branch.index()].step
+    }
+
+    pub(crate) fn first_child(&self, branch: BranchId) -> BranchId {
+        BranchId(self.list[branch.index()].first_child)
+    }
+
+    pub(crate) fn next(&self, branch: BranchId) -> BranchId {
+        BranchId(self.list[branch.index()].next)
+    }
+
+    pub(crate) fn first_of(&self, head: Head) -> BranchId {
+        BranchId(head.0)
+    }
+
     pub(crate) fn count(&self, head: Head) -> u32 {
         let (mut count, mut at) = (0, head.0);
         while at != NIL {
@@ -164,25 +240,5 @@ impl Branches {
             at = self.list[at as usize].next;
         }
         count
-    }
-
-    /// Takes a whole list out of the arena.
-    pub(crate) fn export(&mut self, mut head: Head) -> Vec<Wakeup> {
-        let mut trees = Vec::new();
-        while let Some((step, below)) = self.take_first(&mut head) {
-            let children = self.export(below);
-            trees.push(Wakeup { step, children });
-        }
-        trees
-    }
-
-    /// Puts a list into the arena.
-    pub(crate) fn import(&mut self, trees: &[Wakeup]) -> Head {
-        let mut next = NIL;
-        for tree in trees.iter().rev() {
-            let first_child = self.import(&tree.children).0;
-            next = self.allocate(Branch { step: tree.step, first_child, next });
-        }
-        Head(next)
     }
 }
