@@ -104,6 +104,9 @@ pub struct Builder {
     pub progress: Option<ProgressFn>,
     /// See `progress`.
     pub progress_every: u64,
+    /// Takes the tasks of a search in a random order, as no number of workers would: for tests of the search itself.
+    #[doc(hidden)]
+    pub scatter: Option<u64>,
     /// Where to go on, as a former report's `frontier` says.
     pub resume: Option<crate::frontier::Frontier>,
 }
@@ -126,6 +129,7 @@ impl Default for Builder {
             stop: None,
             progress: None,
             progress_every: 10_000,
+            scatter: None,
             resume: None,
         }
     }

@@ -7,7 +7,7 @@ use crate::report::{Failure, Report, Stop};
 use crate::search::bounded::Bounded;
 use crate::search::plan::{Fidelity, Registry, Strategy};
 use crate::search::sampler::{Pct, RandomWalk, Rng};
-use crate::search::shared::{Shared, Twig};
+use crate::search::shared::{Order, Shared, Twig};
 use crate::search::tree::Tree;
 use crate::token::Token;
 use crate::worker::{Code, Worker};
@@ -36,9 +36,10 @@ fn strategy_of(builder: &Builder, shared: &Arc<Shared>) -> (Strategy, String) {
 
 /// The tree to explore: what a former check left, or all of it.
 fn shared_tree(builder: &Builder) -> Arc<Shared> {
+    let order = builder.scatter.map_or(Order::First, |seed| Order::Scattered(Rng::new(seed)));
     Arc::new(match &builder.resume {
-        Some(frontier) => Shared::new(&frontier.twigs, frontier.family.clone()),
-        None => Shared::new(&[Twig::ROOT], Registry::new()),
+        Some(frontier) => Shared::new(&frontier.twigs, frontier.family.clone(), order),
+        None => Shared::new(&[Twig::ROOT], Registry::new(), order),
     })
 }
 

@@ -13,7 +13,7 @@
 //! execution is counted by exactly one run, so the sums equal the whole.
 
 use crate::engine::op::{Access, Class, Effect, Kind, ObjName, Step, Tid};
-use crate::search::shared::{Origin, Shared, Task, Twig};
+use crate::search::shared::{Order, Origin, Shared, Task, Twig};
 use crate::search::wakeup::Threads;
 use std::fmt;
 use std::str::FromStr;
@@ -107,7 +107,7 @@ impl Frontier {
             return Err(BadMerge::NewThreads);
         }
         let tasks = merged_tasks(shards).ok_or(BadMerge::Incomplete)?;
-        let tree = Shared::new(&tasks, family.clone());
+        let tree = Shared::new(&tasks, family.clone(), Order::First);
         let found = shards.iter().flat_map(|s| deferred(&s.twigs));
         Ok(Frontier { family, twigs: tree.with_deferred(found) })
     }

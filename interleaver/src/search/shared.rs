@@ -28,6 +28,7 @@
 //! - S3. What precedes every unfinished task in the order of the tree is never entered again and may be released.
 
 use super::plan::Registry;
+use super::sampler::Rng;
 use super::tree::Waypoint;
 use super::wakeup::{BranchId, Branches, Followed, Threads};
 use crate::engine::op::{Effect, Kind, Step, Tid};
@@ -111,6 +112,7 @@ pub(crate) struct Shared {
     /// Told when there is a new open leaf, or the search is over.
     changed: Condvar,
     hungry: AtomicUsize,
+    scattered: bool,
     registry: Mutex<Registry>,
 }
 
@@ -118,14 +120,24 @@ struct Inner {
     branches: Branches,
     marks: Vec<Mark>,
     root: BranchId,
+    order: Order,
     closed: bool,
+}
+
+/// Which task is taken next. Any order is right; the first keeps the tree small (S3).
+#[derive(Debug)]
+pub(crate) enum Order {
+    First,
+    /// At random, and everything is handed over at once: the checker's own tests look for what depends on the order.
+    Scattered(Rng),
 }
 
 impl Shared {
     /// A tree from its twigs; `Twig::ROOT` alone is a search that was not begun.
-    pub(crate) fn new(twigs: &[Twig], registry: Registry) -> Shared {
+    pub(crate) fn new(twigs: &[Twig], registry: Registry, order: Order) -> Shared {
         Shared {
-            inner: Mutex::new(Inner::new(twigs)),
+            scattered: matches!(order, Order::Scattered(_)),
+            inner: Mutex::new(Inner::new(twigs, order)),
             changed: Condvar::new(),
             hungry: AtomicUsize::new(0),
             registry: Mutex::new(registry),
@@ -148,7 +160,7 @@ impl Shared {
                 if !may_begin() {
                     return Claim::Refused;
                 }
-                inner.take_first_open(way);
+                inner.take_open(way);
                 return Claim::Taken;
             }
             // ORDER none: a hint for those who look; the tree itself is under the lock.
@@ -162,7 +174,7 @@ impl Shared {
     /// Whether somebody waits for a task.
     pub(crate) fn is_hungry(&self) -> bool {
         // ORDER none: a hint.
-        self.hungry.load(Ordering::Relaxed) > 0
+        self.scattered || self.hungry.load(Ordering::Relaxed) > 0
     }
 
     /// Inserts a sequence beside a branch of the caller's way, behind it.
@@ -295,10 +307,10 @@ impl Grafts<'_> {
 }
 
 impl Inner {
-    fn new(twigs: &[Twig]) -> Inner {
+    fn new(twigs: &[Twig], order: Order) -> Inner {
         let mut branches = Branches::default();
         let root = branches.chain(&[Twig::ROOT.step]);
-        let mut inner = Inner { branches, marks: vec![Mark::DONE], root, closed: false };
+        let mut inner = Inner { branches, marks: vec![Mark::DONE], root, order, closed: false };
         let mut line: Vec<BranchId> = Vec::new();
         for twig in twigs {
             let branch = match line.get(..twig.depth as usize).and_then(<[_]>::last) {
@@ -350,21 +362,24 @@ impl Inner {
         std::iter::successors(first, |&b| Some(self.branches.next(b)).filter(|n| n.exists()))
     }
 
-    fn take_first_open(&mut self, way: &mut Vec<Waypoint>) {
+    /// Writes down the way to an open leaf, with the siblings before each of its branches.
+    fn take_open(&mut self, way: &mut Vec<Waypoint>) {
         way.clear();
         let mut at = self.root;
         loop {
-            let mut before = Vec::new();
-            let next = self.children(at).find(|&child| {
-                let open = self.marks[child.index()].open > 0;
-                if !open {
-                    before.push(self.branches.step(child));
+            let children: Vec<_> = self.children(at).collect();
+            let mut open = children.iter().enumerate().filter(|(_, c)| self.marks[c.index()].open > 0).map(|(i, _)| i);
+            let picked = match &mut self.order {
+                Order::First => open.next(),
+                Order::Scattered(rng) => {
+                    let open: Vec<_> = open.collect();
+                    (!open.is_empty()).then(|| open[rng.below(open.len())])
                 }
-                open
-            });
-            let Some(next) = next else { break };
-            way.push(Waypoint { branch: next, step: self.branches.step(next), before });
-            at = next;
+            };
+            let Some(index) = picked else { break };
+            let before = children[..index].iter().map(|&c| self.branches.step(c)).collect();
+            at = children[index];
+            way.push(Waypoint { branch: at, step: self.branches.step(at), before });
         }
         self.count_up(at, |mark| mark.open -= 1);
         self.marks[at.index()].share = 0.0;
