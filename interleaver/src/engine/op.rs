@@ -196,6 +196,11 @@ impl Kind {
         Kind::Passed,
     ];
 
+    /// Whether one thread's step of this kind can go in several ways in one state.
+    pub(crate) fn may_have_alternatives(self) -> bool {
+        matches!(self, Kind::Choose | Kind::CasWeak | Kind::NotifyOne)
+    }
+
     /// The kind with this number, as `as u8` gives it.
     pub(crate) fn from_number(number: u8) -> Option<Kind> {
         Kind::ALL.get(usize::from(number)).copied()

@@ -247,11 +247,14 @@ impl Exec {
     /// Other ways in which the chosen step could go are explored from here too.
     fn offer_alternatives(&mut self, tree: &mut Tree, depth: usize, tid: Tid, choice: u16) {
         let kind = self.thread(tid).pending.kind;
-        if !matches!(kind, Kind::Choose | Kind::CasWeak | Kind::NotifyOne) {
+        if !kind.may_have_alternatives() {
             return;
         }
         let mut alternatives = std::mem::take(&mut self.scratch.alternatives);
         self.alternatives(tid, &mut alternatives);
+        if alternatives.len() > 1 {
+            tree.note_alternatives();
+        }
         for &other in alternatives.iter().filter(|&&c| c != choice) {
             let effect = self.effect_now(tid, other);
             tree.insert(EventId(depth as u32), 0, &[Step { tid, kind, choice: other, effect }]);

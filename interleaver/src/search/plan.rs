@@ -58,7 +58,7 @@ impl Plan {
 
     pub(crate) fn wants_races(&self, event: EventId) -> bool {
         match &self.strategy {
-            Strategy::Search(_) => event.exists(),
+            Strategy::Search(tree) => tree.has_new_races(event),
             _ => false,
         }
     }

@@ -33,7 +33,7 @@ use super::tree::Waypoint;
 use super::wakeup::{BranchId, Branches, Followed, Threads};
 use crate::engine::op::{Effect, Kind, Step, Tid};
 use crate::frontier::Deferred;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 
 /// Where a branch comes from.
@@ -113,6 +113,8 @@ pub(crate) struct Shared {
     changed: Condvar,
     hungry: AtomicUsize,
     scattered: bool,
+    /// Set before a step with several alternatives gets into the tree.
+    alternatives: AtomicBool,
     registry: Mutex<Registry>,
 }
 
@@ -140,6 +142,7 @@ impl Shared {
             inner: Mutex::new(Inner::new(twigs, order)),
             changed: Condvar::new(),
             hungry: AtomicUsize::new(0),
+            alternatives: AtomicBool::new(twigs.iter().any(|t| t.step.kind.may_have_alternatives() && t.depth > 0)),
             registry: Mutex::new(registry),
         }
     }
@@ -175,6 +178,19 @@ impl Shared {
     pub(crate) fn is_hungry(&self) -> bool {
         // ORDER none: a hint.
         self.scattered || self.hungry.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether some step of the search could go in more than one way.
+    pub(crate) fn has_alternatives(&self) -> bool {
+        // ORDER none: what another worker put into the tree is seen after the tree's lock, which carries this flag too.
+        self.alternatives.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_alternatives(&self) {
+        if !self.has_alternatives() {
+            // ORDER none: as above.
+            self.alternatives.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Inserts a sequence beside a branch of the caller's way, behind it.

@@ -101,6 +101,21 @@ impl Tree {
         event.0 >= self.fresh_from
     }
 
+    /// Whether the races of this event are to be found.
+    ///
+    /// Two executions that share a beginning share its races, and what covers the sequence that the first one inserts
+    /// covers that of the second, although it goes on differently: both begin with the same reversed race. That holds
+    /// while every step has one alternative. A step that covers one of its own alternatives says nothing about the
+    /// others; once there are such steps, every execution inserts all of its races.
+    pub(crate) fn has_new_races(&self, event: EventId) -> bool {
+        self.is_fresh(event) || self.shared.has_alternatives()
+    }
+
+    /// Some step could have gone in more than one way.
+    pub(crate) fn note_alternatives(&self) {
+        self.shared.note_alternatives();
+    }
+
     /// Fills in what the step at the end of the path did.
     pub(crate) fn effect_done(&mut self, at: EventId, effect: Effect) {
         self.nodes[at.index()].chosen.effect = effect;
