@@ -10,10 +10,17 @@ pub(crate) struct Clocks {
     stride: usize,
 }
 
+/// Components are worked on so many at a time; a stride is a multiple of it.
+pub(crate) const LANES: usize = 4;
+
 /// Makes `into` the join of both.
 pub(crate) fn join(into: &mut [u32], from: &[u32]) {
+    let (into, _) = into.as_chunks_mut::<LANES>();
+    let (from, _) = from.as_chunks::<LANES>();
     for (a, b) in into.iter_mut().zip(from) {
-        *a = (*a).max(*b);
+        for lane in 0..LANES {
+            a[lane] = a[lane].max(b[lane]);
+        }
     }
 }
 

@@ -25,6 +25,9 @@ impl Exec {
         if self.plan.wants_races(id) {
             self.find_races(tid, op, class, id);
         }
+        if self.commit_again(tid, op, id) {
+            return id;
+        }
         self.threads[tid.index()].seq += 1;
         let seq = self.threads[tid.index()].seq;
         let first_link = self.links.len() as u32;
@@ -68,13 +71,14 @@ impl Exec {
     /// Chains one access to its object and orders the thread after the accesses that it does not commute with.
     fn link(&mut self, id: EventId, tid: Tid, obj: ObjId, class: Class) {
         let (now, before) = (2 * obj.index(), 2 * obj.index() + 1);
+        self.freshen(obj);
         let o = &mut self.objs[obj.index()];
         if !(o.class == class && class.commutes_with_itself()) {
             o.class = class;
             o.before_group = o.last_link;
             self.group_clock.copy(now, before);
         }
-        self.links.push(Link { event: id, obj, class, prev: o.last_link });
+        self.links.push(Link { event: id, obj, class, prev: o.last_link, before_group: o.before_group });
         o.last_link = self.links.len() as u32 - 1;
         if class != Class::Read {
             o.last_change = id;
@@ -89,6 +93,7 @@ impl Exec {
 
     /// Orders the thread's next step after all present readers of a lock.
     pub(crate) fn thread_clock_joins_group(&mut self, tid: Tid, obj: ObjId) {
+        self.freshen(obj);
         join(self.thread_clock.get_mut(tid.index()), self.group_clock.get(2 * obj.index()));
     }
 

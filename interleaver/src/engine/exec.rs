@@ -13,6 +13,7 @@
 //!   are no events, because they commute with everything and can run as soon as they can run.
 //! - X3. Nothing here allocates once the vectors have grown to the size of the largest execution so far.
 
+use super::again::Past;
 use super::clock::Clocks;
 use super::happens::Happens;
 use super::op::{Access, Class, Effect, EventId, Kind, ObjId, ObjKind, ObjName, Op, Place, Tid};
@@ -96,6 +97,8 @@ pub(crate) struct Obj {
     /// The last access of the group before the present one.
     pub before_group: u32,
     pub class: Class,
+    /// Its group clocks are those of an earlier point; see engine/again.rs.
+    pub stale: bool,
     /// The last event that was not a read.
     pub last_change: EventId,
     pub writer: Option<Hold>,
@@ -131,6 +134,8 @@ pub(crate) struct Link {
     pub obj: ObjId,
     pub class: Class,
     pub prev: u32,
+    /// The last access of the group before its own.
+    pub before_group: u32,
 }
 
 pub(crate) const NO_LINK: u32 = u32::MAX;
@@ -174,6 +179,7 @@ pub(crate) struct Exec {
     pub lazy: Vec<(usize, ObjId)>,
     pub events: Vec<Event>,
     pub links: Vec<Link>,
+    pub past: Past,
     pub event_clock: Clocks,
     pub thread_clock: Clocks,
     /// Two clocks an object: `2 * i` joins the present group, `2 * i + 1` the one before.
@@ -233,6 +239,7 @@ impl Exec {
             lazy: Vec::new(),
             events: Vec::new(),
             links: Vec::new(),
+            past: Past::new(4),
             event_clock: Clocks::new(4),
             thread_clock: Clocks::new(4),
             group_clock: Clocks::new(4),
@@ -264,15 +271,12 @@ impl Exec {
         self.runnable.clear();
         self.objs_len = 0;
         self.lazy.clear();
-        self.events.clear();
-        self.links.clear();
-        self.event_clock.clear();
+        self.keep_past();
         self.group_clock.clear();
         self.happens.reset();
         self.notes.clear();
         self.truths.clear();
-        self.races.clear();
-        self.race_drops.clear();
+        self.keep_shared_races();
         self.peeking = None;
         self.idle_rounds = 0;
         self.unwinding_ops = 0;
@@ -337,6 +341,7 @@ impl Exec {
     fn restride(&mut self, stride: usize) {
         self.stride = stride;
         self.event_clock.restride(stride);
+        self.past.restride(stride);
         self.thread_clock.restride(stride);
         self.group_clock.restride(stride);
         self.happens.restride(stride);
@@ -379,6 +384,7 @@ impl Exec {
         obj.last_link = NO_LINK;
         obj.before_group = NO_LINK;
         obj.class = Class::Nothing;
+        obj.stale = false;
         obj.last_change = EventId::NONE;
         obj.writer = None;
         obj.readers.clear();
@@ -526,6 +532,7 @@ impl Obj {
             last_link: NO_LINK,
             before_group: NO_LINK,
             class: Class::Nothing,
+            stale: false,
             last_change: EventId::NONE,
             writer: None,
             readers: Vec::new(),

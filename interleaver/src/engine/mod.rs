@@ -1,5 +1,6 @@
 //! One execution of the code under test: what operations mean, how events depend on one another, and who runs.
 
+pub(crate) mod again;
 pub(crate) mod clock;
 pub(crate) mod coro;
 pub(crate) mod depend;

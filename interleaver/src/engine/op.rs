@@ -196,6 +196,20 @@ impl Kind {
         Kind::Passed,
     ];
 
+    /// Whether the class of a step of this kind depends on the state that it meets.
+    pub(crate) fn depends_on_state(self) -> bool {
+        matches!(
+            self,
+            Kind::Cas
+                | Kind::CasWeak
+                | Kind::TryLock
+                | Kind::TryRead
+                | Kind::TryWrite
+                | Kind::NotifyOne
+                | Kind::NotifyAll
+        )
+    }
+
     /// Whether one thread's step of this kind can go in several ways in one state.
     pub(crate) fn may_have_alternatives(self) -> bool {
         matches!(self, Kind::Choose | Kind::CasWeak | Kind::NotifyOne)

@@ -30,6 +30,8 @@ pub(crate) struct Race {
     may_fail: bool,
     /// What a spinning thread waits for.
     waits_for: Effect,
+    /// The event that it was, or would have been.
+    at: EventId,
     /// The events that it overtakes: a range of `Exec::race_drops`.
     drops: (usize, usize),
 }
@@ -101,7 +103,7 @@ impl Exec {
         drops.push(first);
         let possible = !blocks || self.unblock(tid, op, obj, id, &mut drops);
         if possible {
-            self.note_race(tid, op, &drops);
+            self.note_race(tid, op, id, &drops);
         }
         self.scratch.kept = drops;
         possible
@@ -230,7 +232,7 @@ impl Exec {
         waiters
     }
 
-    fn note_race(&mut self, tid: Tid, op: &Op, drops: &[EventId]) {
+    fn note_race(&mut self, tid: Tid, op: &Op, at: EventId, drops: &[EventId]) {
         let thread = self.thread(tid);
         let waits_for = match op.kind {
             Kind::Yield => Effect::reads(thread.reads.iter().map(|&(o, _)| self.obj(o).name)),
@@ -239,7 +241,7 @@ impl Exec {
         let may_fail = thread.weak_failures_left > 0;
         let start = self.race_drops.len();
         self.race_drops.extend_from_slice(drops);
-        self.races.push(Race { tid, op: *op, may_fail, waits_for, drops: (start, self.race_drops.len()) });
+        self.races.push(Race { tid, op: *op, may_fail, waits_for, at, drops: (start, self.race_drops.len()) });
     }
 
     /// At the end of an execution: inserts the reversals of all its races.
@@ -256,9 +258,30 @@ impl Exec {
         self.race_drops = all_drops;
     }
 
+    /// Forgets the races of events that the next execution does not share; all of them where a step has alternatives,
+    /// because then `is_inserted` would not hold.
+    pub(crate) fn keep_shared_races(&mut self) {
+        let shared = if self.plan.has_alternatives() { 0 } else { self.past.replayed() };
+        let kept = self.races.iter().take_while(|r| r.at.index() < shared).count();
+        self.races.truncate(kept);
+        self.race_drops.truncate(self.races.last().map_or(0, |r| r.drops.1));
+    }
+
+    /// Whether the execution before inserted the same sequence, or one that goes on: the race is in the beginning that
+    /// both share, and what is new in this one all depends on what the race drops.
+    fn is_inserted(&self, race: &Race, drops: &[EventId]) -> bool {
+        let shared = self.past.replayed();
+        race.at.index() < shared
+            && !self.plan.has_alternatives()
+            && (shared..self.events.len()).all(|index| !self.is_kept(EventId(index as u32), drops))
+    }
+
     /// Puts "the kept events after `drops[0]`, then the operation" into the wakeup tree at `drops[0]`, once for each
     /// way in which the operation can go there and conflict with what it overtakes.
     fn insert_reversal(&mut self, race: &Race, drops: &[EventId]) {
+        if self.is_inserted(race, drops) {
+            return;
+        }
         let (tid, op) = (race.tid, &race.op);
         let mut steps = self.plan.take_steps();
         for index in drops[0].0 + 1..self.events.len() as u32 {
@@ -281,17 +304,7 @@ impl Exec {
             return;
         }
         let name = self.obj(op.obj).name;
-        let needs_view = matches!(
-            op.kind,
-            Kind::Cas
-                | Kind::CasWeak
-                | Kind::TryLock
-                | Kind::TryRead
-                | Kind::TryWrite
-                | Kind::NotifyOne
-                | Kind::NotifyAll
-        );
-        let view = if needs_view { self.view_without(op.obj, drops) } else { View::default() };
+        let view = if op.kind.depends_on_state() { self.view_without(op.obj, drops) } else { View::default() };
         let effect = |choice| Effect::one(Access { name, class: class_of(op, choice, &view) });
         match op.kind {
             Kind::NotifyOne if view.waiters => {

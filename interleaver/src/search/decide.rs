@@ -2,6 +2,7 @@
 
 use super::plan::{Fidelity, Strategy};
 use super::tree::{Tree, Visit};
+use crate::engine::again::Again;
 use crate::engine::exec::{Exec, Phase, Status};
 use crate::engine::op::{Effect, EventId, Kind, Step, Tid};
 use crate::report::Reason;
@@ -40,7 +41,12 @@ impl Exec {
         if self.events.len() as u32 >= self.limits.max_steps {
             return self.fail(self.livelock());
         }
-        match self.pick() {
+        let picked = match self.next_again() {
+            Again::Step(tid, choice) => Pick::Go(tid, choice),
+            Again::Mismatch => Pick::Fail(self.not_again()),
+            Again::Over => self.pick(),
+        };
+        match picked {
             Pick::Go(tid, choice) => {
                 self.current = tid;
                 self.choice = choice;
@@ -53,6 +59,16 @@ impl Exec {
             }
             Pick::Fail(reason) => self.fail(reason),
         }
+    }
+
+    /// The code does not do what it did before under the same schedule.
+    fn not_again(&self) -> Reason {
+        let depth = self.events.len();
+        let step = match &self.plan.strategy {
+            Strategy::Search(tree) => tree.chosen(depth),
+            _ => None,
+        };
+        self.mismatch(depth, step.map(|s| s.tid), step)
     }
 
     pub(crate) fn fail(&mut self, reason: Reason) -> Next {

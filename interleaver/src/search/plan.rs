@@ -63,6 +63,14 @@ impl Plan {
         }
     }
 
+    /// How many events the next execution shares with the one before.
+    pub(crate) fn shared_beginning(&self) -> usize {
+        match &self.strategy {
+            Strategy::Search(tree) => tree.shared_beginning(),
+            _ => 0,
+        }
+    }
+
     pub(crate) fn effect_done(&mut self, at: EventId, effect: Effect) {
         if let Strategy::Search(tree) = &mut self.strategy {
             tree.effect_done(at, effect);
@@ -72,6 +80,14 @@ impl Plan {
     pub(crate) fn insert(&mut self, at: EventId, failing: Threads, sequence: &[Step]) {
         if let Strategy::Search(tree) = &mut self.strategy {
             tree.insert(at, failing, sequence);
+        }
+    }
+
+    /// Whether some step of the search could go in more than one way.
+    pub(crate) fn has_alternatives(&self) -> bool {
+        match &self.strategy {
+            Strategy::Search(tree) => tree.has_alternatives(),
+            _ => false,
         }
     }
 

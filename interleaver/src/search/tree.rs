@@ -97,18 +97,27 @@ impl Tree {
         self.nodes.get(depth).map(|n| n.chosen)
     }
 
+    /// Whether the step at a node did this.
+    pub(crate) fn effect_is(&self, depth: usize, effect: &Effect) -> bool {
+        self.nodes.get(depth).is_some_and(|n| n.chosen.effect == *effect)
+    }
+
+    /// How many events the next execution shares with the one before.
+    pub(crate) fn shared_beginning(&self) -> usize {
+        self.fresh_from as usize
+    }
+
     pub(crate) fn is_fresh(&self, event: EventId) -> bool {
         event.0 >= self.fresh_from
     }
 
-    /// Whether the races of this event are to be found.
-    ///
-    /// Two executions that share a beginning share its races, and what covers the sequence that the first one inserts
-    /// covers that of the second, although it goes on differently: both begin with the same reversed race. That holds
-    /// while every step has one alternative. A step that covers one of its own alternatives says nothing about the
-    /// others; once there are such steps, every execution inserts all of its races.
+    /// Whether the races of this event are to be found; those of a shared beginning are known (`engine/race.rs`).
     pub(crate) fn has_new_races(&self, event: EventId) -> bool {
-        self.is_fresh(event) || self.shared.has_alternatives()
+        self.is_fresh(event) || self.has_alternatives()
+    }
+
+    pub(crate) fn has_alternatives(&self) -> bool {
+        self.shared.has_alternatives()
     }
 
     /// Some step could have gone in more than one way.
