@@ -8,33 +8,10 @@
 //!   code may store addresses.
 //! - A2. An object's group clocks are stale from its first replayed access until somebody needs them.
 
-use super::clock::{Clocks, join};
-use super::exec::{Event, Exec, Link, NO_LINK};
+use super::clock::join;
+use super::exec::{Exec, NO_LINK};
 use super::op::{Class, EventId, Kind, ObjId, Op, Tid};
 use crate::search::plan::Strategy;
-
-/// What is kept of the execution before.
-pub(crate) struct Past {
-    events: Vec<Event>,
-    links: Vec<Link>,
-    event_clock: Clocks,
-    /// How many of its events the present execution shares.
-    replayed: usize,
-}
-
-impl Past {
-    pub(crate) fn new(stride: usize) -> Past {
-        Past { events: Vec::new(), links: Vec::new(), event_clock: Clocks::new(stride), replayed: 0 }
-    }
-
-    pub(crate) fn replayed(&self) -> usize {
-        self.replayed
-    }
-
-    pub(crate) fn restride(&mut self, stride: usize) {
-        self.event_clock.restride(stride);
-    }
-}
 
 /// The next step of the shared beginning.
 pub(crate) enum Again {
@@ -46,25 +23,23 @@ pub(crate) enum Again {
 }
 
 impl Exec {
-    /// Puts the finished execution aside.
-    pub(crate) fn keep_past(&mut self) {
-        std::mem::swap(&mut self.events, &mut self.past.events);
-        std::mem::swap(&mut self.links, &mut self.past.links);
-        std::mem::swap(&mut self.event_clock, &mut self.past.event_clock);
-        self.events.clear();
-        self.links.clear();
-        self.event_clock.clear();
-        self.past.replayed = self.plan.shared_beginning().min(self.past.events.len());
+    /// Goes back to the start; the events of the finished execution stay for being taken again.
+    pub(crate) fn rewind_events(&mut self) {
+        self.replayed = self.plan.shared_beginning().min(self.events.len());
+        self.events.rewind();
+        self.links.rewind();
+        self.event_clock.rewind();
     }
 
     /// What the execution before did at this point, if that is to be done again.
     pub(crate) fn next_again(&self) -> Again {
         let depth = self.events.len();
-        if depth >= self.past.replayed {
+        if depth >= self.replayed {
             return Again::Over;
         }
-        let Strategy::Search(tree) = &self.plan.strategy else { return Again::Over };
-        let before = &self.past.events[depth];
+        let (Strategy::Search(tree), Some(before)) = (&self.plan.strategy, self.events.former()) else {
+            return Again::Over;
+        };
         let op = &self.thread(before.tid).pending;
         let same = self.enabled(before.tid)
             && op.kind == before.kind
@@ -75,13 +50,16 @@ impl Exec {
 
     /// Appends a replayed event as it was (`commit` for those that are new).
     pub(crate) fn commit_again(&mut self, tid: Tid, op: &Op, id: EventId) -> bool {
-        if id.index() >= self.past.replayed {
+        if id.index() >= self.replayed {
             return false;
         }
-        let event = Event { a: op.a, b: op.b, ..self.past.events[id.index()] };
-        for at in event.first_link..event.first_link + event.links {
-            let link = self.past.links[at as usize];
-            self.links.push(link);
+        self.events.again(1);
+        let event = &mut self.events[id.index()];
+        (event.a, event.b) = (op.a, op.b);
+        let (first, count, seq) = (event.first_link, event.links, event.seq);
+        self.links.again(count as usize);
+        for at in first..first + count {
+            let link = &self.links[at as usize];
             let o = &mut self.objs[link.obj.index()];
             o.last_link = at;
             o.before_group = link.before_group;
@@ -91,15 +69,13 @@ impl Exec {
                 o.last_change = id;
             }
         }
-        let clock = self.past.event_clock.get(id.index());
-        self.thread_clock.get_mut(tid.index()).copy_from_slice(clock);
-        self.event_clock.push_copy(clock);
+        self.event_clock.again();
+        self.thread_clock.get_mut(tid.index()).copy_from_slice(self.event_clock.get(id.index()));
         let thread = &mut self.threads[tid.index()];
-        thread.seq = event.seq;
+        thread.seq = seq;
         if op.kind == Kind::Yield {
             thread.forced = false;
         }
-        self.events.push(event);
         true
     }
 

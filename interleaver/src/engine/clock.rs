@@ -3,10 +3,12 @@
 //! All clocks of a store have the same number of components; `restride` rebuilds the store when a thread with a higher
 //! number appears, which happens in the first executions only.
 
+use super::retained::Retained;
+
 /// Many clocks of `stride` components each, one after the other.
 #[derive(Default)]
 pub(crate) struct Clocks {
-    flat: Vec<u32>,
+    flat: Retained<u32>,
     stride: usize,
 }
 
@@ -26,17 +28,22 @@ pub(crate) fn join(into: &mut [u32], from: &[u32]) {
 
 impl Clocks {
     pub(crate) fn new(stride: usize) -> Clocks {
-        Clocks { flat: Vec::new(), stride }
+        Clocks { flat: Retained::default(), stride }
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.flat.clear();
+    /// Empties the store; see [`Clocks::again`].
+    pub(crate) fn rewind(&mut self) {
+        self.flat.rewind();
     }
 
-    /// Makes room for `count` clocks; new ones are zero.
+    /// Takes the clock back that stood next before.
+    pub(crate) fn again(&mut self) {
+        self.flat.again(self.stride);
+    }
+
+    /// Adds a clock that is zero.
     pub(crate) fn push_zero(&mut self) {
-        let len = self.flat.len();
-        self.flat.resize(len + self.stride, 0);
+        (0..self.stride).for_each(|_| self.flat.push(0));
     }
 
     pub(crate) fn push_copy(&mut self, clock: &[u32]) {
@@ -66,12 +73,13 @@ impl Clocks {
         }
     }
 
+    /// Changes the number of components; only what is in use is kept.
     pub(crate) fn restride(&mut self, stride: usize) {
         let old = std::mem::take(&mut self.flat);
         if self.stride > 0 {
             for clock in old.chunks(self.stride) {
                 self.flat.extend_from_slice(clock);
-                self.flat.resize(self.flat.len() + stride - self.stride, 0);
+                (self.stride..stride).for_each(|_| self.flat.push(0));
             }
         }
         self.stride = stride;

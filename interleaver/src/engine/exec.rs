@@ -13,10 +13,10 @@
 //!   are no events, because they commute with everything and can run as soon as they can run.
 //! - X3. Nothing here allocates once the vectors have grown to the size of the largest execution so far.
 
-use super::again::Past;
 use super::clock::Clocks;
 use super::happens::Happens;
 use super::op::{Access, Class, Effect, EventId, Kind, ObjId, ObjKind, ObjName, Op, Place, Tid};
+use super::retained::Retained;
 use crate::report::Reason;
 use crate::search::plan::Plan;
 use std::panic::Location;
@@ -177,9 +177,10 @@ pub(crate) struct Exec {
     pub objs: Vec<Obj>,
     pub objs_len: usize,
     pub lazy: Vec<(usize, ObjId)>,
-    pub events: Vec<Event>,
-    pub links: Vec<Link>,
-    pub past: Past,
+    pub events: Retained<Event>,
+    pub links: Retained<Link>,
+    /// How many events of the execution before are taken again.
+    pub replayed: usize,
     pub event_clock: Clocks,
     pub thread_clock: Clocks,
     /// Two clocks an object: `2 * i` joins the present group, `2 * i + 1` the one before.
@@ -237,9 +238,9 @@ impl Exec {
             objs: Vec::new(),
             objs_len: 0,
             lazy: Vec::new(),
-            events: Vec::new(),
-            links: Vec::new(),
-            past: Past::new(4),
+            events: Retained::default(),
+            links: Retained::default(),
+            replayed: 0,
             event_clock: Clocks::new(4),
             thread_clock: Clocks::new(4),
             group_clock: Clocks::new(4),
@@ -271,8 +272,8 @@ impl Exec {
         self.runnable.clear();
         self.objs_len = 0;
         self.lazy.clear();
-        self.keep_past();
-        self.group_clock.clear();
+        self.rewind_events();
+        self.group_clock.rewind();
         self.happens.reset();
         self.notes.clear();
         self.truths.clear();
@@ -341,7 +342,7 @@ impl Exec {
     fn restride(&mut self, stride: usize) {
         self.stride = stride;
         self.event_clock.restride(stride);
-        self.past.restride(stride);
+        self.replayed = self.replayed.min(self.events.len());
         self.thread_clock.restride(stride);
         self.group_clock.restride(stride);
         self.happens.restride(stride);

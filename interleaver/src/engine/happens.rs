@@ -83,8 +83,8 @@ impl Happens {
     }
 
     pub(crate) fn reset(&mut self) {
-        self.sync.clear();
-        self.shared.clear();
+        self.sync.rewind();
+        self.shared.rewind();
         self.cells_len = 0;
     }
 

@@ -11,4 +11,5 @@ pub(crate) mod hook;
 pub(crate) mod machine;
 pub(crate) mod op;
 pub(crate) mod race;
+pub(crate) mod retained;
 pub(crate) mod rt;

@@ -261,7 +261,7 @@ impl Exec {
     /// Forgets the races of events that the next execution does not share; all of them where a step has alternatives,
     /// because then `is_inserted` would not hold.
     pub(crate) fn keep_shared_races(&mut self) {
-        let shared = if self.plan.has_alternatives() { 0 } else { self.past.replayed() };
+        let shared = if self.plan.has_alternatives() { 0 } else { self.replayed };
         let kept = self.races.iter().take_while(|r| r.at.index() < shared).count();
         self.races.truncate(kept);
         self.race_drops.truncate(self.races.last().map_or(0, |r| r.drops.1));
@@ -270,7 +270,7 @@ impl Exec {
     /// Whether the execution before inserted the same sequence, or one that goes on: the race is in the beginning that
     /// both share, and what is new in this one all depends on what the race drops.
     fn is_inserted(&self, race: &Race, drops: &[EventId]) -> bool {
-        let shared = self.past.replayed();
+        let shared = self.replayed;
         race.at.index() < shared
             && !self.plan.has_alternatives()
             && (shared..self.events.len()).all(|index| !self.is_kept(EventId(index as u32), drops))
