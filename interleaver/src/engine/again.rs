@@ -9,7 +9,7 @@
 //! - A2. An object's group clocks are stale from its first replayed access until somebody needs them.
 
 use super::clock::join;
-use super::exec::{Exec, NO_LINK};
+use super::exec::{Exec, NO_LINK, Status};
 use super::op::{Class, EventId, Kind, ObjId, Op, Tid};
 use crate::search::plan::Strategy;
 
@@ -46,6 +46,22 @@ impl Exec {
             && op.obj == before.obj
             && (!op.kind.depends_on_state() || tree.effect_is(depth, &self.effect_now(before.tid, before.choice)));
         if same { Again::Step(before.tid, before.choice) } else { Again::Mismatch }
+    }
+
+    /// Whether the running thread took its next step at this point before, when nobody else has anything to do first. It
+    /// saves the way through the scheduler where a thread takes one step after the other.
+    pub(crate) fn goes_on_again(&mut self, tid: Tid) -> bool {
+        if self.events.len() >= self.replayed || self.status != Status::Running || !self.runnable.is_empty() {
+            return false;
+        }
+        let Some(before) = self.events.former() else { return false };
+        let op = &self.threads[tid.index()].pending;
+        let same = before.tid == tid && before.kind == op.kind && before.obj == op.obj;
+        if same && op.kind.is_plain() {
+            self.choice = before.choice;
+            return true;
+        }
+        false
     }
 
     /// Appends a replayed event as it was (`commit` for those that are new).

@@ -196,6 +196,14 @@ impl Kind {
         Kind::Passed,
     ];
 
+    /// Whether steps of this kind always can be taken, and in one way only.
+    pub(crate) fn is_plain(self) -> bool {
+        matches!(
+            self,
+            Kind::Load | Kind::Store | Kind::Rmw | Kind::Add | Kind::Unlock | Kind::ReadUnlock | Kind::WriteUnlock
+        )
+    }
+
     /// Whether the class of a step of this kind depends on the state that it meets.
     pub(crate) fn depends_on_state(self) -> bool {
         matches!(

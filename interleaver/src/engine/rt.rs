@@ -199,11 +199,13 @@ fn leave(rt: &mut Runtime) -> Mode {
 
 /// Publishes the operation and waits until this thread is chosen to take it.
 fn publish(op: Op) {
-    let exec = exec();
-    let me = exec.current;
-    let thread = exec.thread_mut(me);
-    thread.pending = op;
-    thread.phase = Phase::Pending;
+    let rt = runtime();
+    let me = rt.exec.current;
+    rt.exec.thread_mut(me).pending = op;
+    if rt.awaiting == 0 && rt.exec.goes_on_again(me) {
+        return;
+    }
+    rt.exec.thread_mut(me).phase = Phase::Pending;
     hand_over(me);
     self::exec().thread_mut(me).phase = Phase::Local;
 }

@@ -105,23 +105,28 @@ impl Default for Branches {
 }
 
 impl Branches {
-    /// Follows, from the sibling `first` on, the branches that can begin the rest of the sequence.
+    /// Follows, from the sibling `first` on, the branches that can begin the rest of the sequence; `rest` keeps what is
+    /// left of it, unless all is covered.
     pub(crate) fn follow(&self, first: BranchId, failing: Threads, rest: &mut Vec<Step>) -> Followed {
         let commutes = |a: &Step, b: &Step| a.effect.surely_commutes(&b.effect);
         let (mut child, mut at) = (first.0, Followed::NewHere);
+        // What comes before is followed already.
+        let mut start = 0;
         loop {
             let mut followed = NIL;
             while child != NIL && followed == NIL {
-                match can_begin(&self.list[child as usize].step, rest, failing, commutes) {
+                match can_begin(&self.list[child as usize].step, &rest[start..], failing, commutes) {
                     Beginning::No => child = self.list[child as usize].next,
                     Beginning::Beside => followed = child,
                     Beginning::At(index) => {
-                        rest.remove(index);
+                        rest[start..=start + index].rotate_right(1);
+                        start += 1;
                         followed = child;
                     }
                 }
             }
             if followed == NIL {
+                rest.drain(..start);
                 return at;
             }
             child = self.list[followed as usize].first_child;
