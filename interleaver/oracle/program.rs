@@ -1,4 +1,4 @@
-//! Small random programs: the one thing that the engine and the oracle share.
+//! Small programs: the one thing that the engine and the oracle share.
 
 /// One instruction. The first number is which object, from a small fixed set of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,169 +36,58 @@ pub enum Ins {
     Park,
     Unpark(usize),
     IsLocked(usize),
+    /// Starts a thread of the program, which nobody else starts, and waits for its end.
+    Spawn(usize),
+    Join(usize),
+    /// Loads the atomic, and again after a spin hint, until it has the value.
+    Spin(usize, u8),
+    /// The same with both atomics, one after the other.
+    SpinBoth(u8),
+    /// Tries the CAS, and again after a spin hint, until it succeeds.
+    SpinCas(usize, u8, u8),
+    /// Waits at the barrier.
+    Arrive,
+    /// Calls the `Once`, whose function adds to atomic 0; and whether it is done.
+    Once,
+    IsDone,
+    /// The bit lock has no owner: any thread may release it at any time.
+    BitLock,
+    BitTry,
+    BitUnlock,
+    BitWait,
+    IsBitLocked,
 }
 
 /// How many objects of each kind a program has.
 pub const ATOMICS: usize = 2;
 pub const LOCKS: usize = 2;
+/// Most threads of a program.
+pub const THREADS: usize = 4;
 
-/// The code of each thread.
+/// The code of each thread, and what the environment may do to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Program {
     pub threads: Vec<Vec<Ins>>,
+    /// Threads that pass the barrier together.
+    pub barrier: usize,
+    /// How often the weak CAS of each thread may fail without a reason.
+    pub weak_failures: u32,
+    /// How often each thread may wake from the condvar without a notification.
+    pub spurious_wakeups: u32,
 }
-
-/// SplitMix64.
-pub struct Rng(pub u64);
-
-impl Rng {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-}
-
-/// Which instructions a program may use; each random program has a few of these themes.
-#[derive(Clone, Copy)]
-enum Theme {
-    Atomics,
-    Cas,
-    Counters,
-    Mutexes,
-    RwLocks,
-    FairLocks,
-    Condvar,
-    Choices,
-    Awaits,
-    Parking,
-}
-
-const THEMES: [Theme; 10] = [
-    Theme::Atomics,
-    Theme::Cas,
-    Theme::Counters,
-    Theme::Mutexes,
-    Theme::RwLocks,
-    Theme::FairLocks,
-    Theme::Condvar,
-    Theme::Choices,
-    Theme::Awaits,
-    Theme::Parking,
-];
 
 impl Program {
-    /// A random program, small enough to enumerate.
-    pub fn random(seed: u64) -> Program {
-        let mut rng = Rng(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
-        let themes: Vec<Theme> = (0..1 + rng.below(3)).map(|_| THEMES[rng.below(THEMES.len())]).collect();
-        let threads = 2 + rng.below(3);
-        let most = match threads {
-            2 => 5,
-            3 => 3,
-            _ => 2,
-        };
-        let code = |rng: &mut Rng| {
-            let mut code = Vec::new();
-            for _ in 0..1 + rng.below(most) {
-                let theme = if rng.below(4) == 0 { Theme::Atomics } else { themes[rng.below(themes.len())] };
-                append(&mut code, theme, threads, rng, 0);
-            }
-            code
-        };
-        Program { threads: (0..threads).map(|_| code(&mut rng)).collect() }
+    /// A program in the surroundings that a check has by default.
+    pub fn new(threads: Vec<Vec<Ins>>) -> Program {
+        Program { threads, barrier: 2, weak_failures: 1, spurious_wakeups: 0 }
     }
-}
 
-fn append(code: &mut Vec<Ins>, theme: Theme, threads: usize, rng: &mut Rng, nesting: usize) {
-    let x = rng.below(ATOMICS);
-    match theme {
-        Theme::Atomics => code.push(match rng.below(4) {
-            0 | 1 => Ins::Load(x),
-            2 => Ins::Store(x, 1 + rng.below(2) as u8),
-            _ => Ins::FetchAdd(x),
-        }),
-        Theme::Cas => {
-            let (old, new) = (rng.below(3) as u8, 1 + rng.below(2) as u8);
-            code.push(if rng.below(3) == 0 { Ins::CasWeak(x, old, new) } else { Ins::Cas(x, old, new) });
-        }
-        Theme::Counters => code.push(if rng.below(3) == 0 { Ins::Sum(x) } else { Ins::Bump(x) }),
-        Theme::Mutexes => mutex_section(code, threads, rng, nesting),
-        Theme::RwLocks => rw_section(code, 0, threads, rng, nesting),
-        Theme::FairLocks => rw_section(code, 1, threads, rng, nesting),
-        Theme::Condvar => condvar(code, rng),
-        Theme::Choices => code.push(Ins::Choose(2 + rng.below(2) as u8)),
-        Theme::Awaits => match rng.below(4) {
-            0 => code.push(Ins::AwaitBoth(1)),
-            1 => code.push(Ins::Store(x, 1)),
-            _ => code.push(Ins::Await(x, 1)),
-        },
-        Theme::Parking => code.push(if rng.below(2) == 0 { Ins::Park } else { Ins::Unpark(rng.below(threads)) }),
+    pub fn instructions(&self) -> impl Iterator<Item = Ins> {
+        self.threads.iter().flatten().copied()
     }
-}
 
-fn body(code: &mut Vec<Ins>, threads: usize, rng: &mut Rng, nesting: usize) {
-    if nesting == 0 && rng.below(3) == 0 {
-        let theme = [Theme::Mutexes, Theme::RwLocks, Theme::FairLocks, Theme::Cas][rng.below(4)];
-        append(code, theme, threads, rng, 1);
-    } else if rng.below(2) == 0 {
-        append(code, Theme::Atomics, threads, rng, 1);
-    }
-}
-
-fn mutex_section(code: &mut Vec<Ins>, threads: usize, rng: &mut Rng, nesting: usize) {
-    let m = rng.below(LOCKS);
-    if rng.below(8) == 0 {
-        code.push(Ins::IsLocked(m));
-        return;
-    }
-    let at = code.len();
-    let tries = rng.below(3) == 0;
-    code.push(Ins::Lock(m));
-    body(code, threads, rng, nesting);
-    code.push(Ins::Unlock(m));
-    if tries {
-        code[at] = Ins::TryLock(m, code.len());
-    }
-}
-
-fn rw_section(code: &mut Vec<Ins>, lock: usize, threads: usize, rng: &mut Rng, nesting: usize) {
-    let at = code.len();
-    let kind = rng.below(8);
-    code.push(if kind < 4 { Ins::Read(lock) } else { Ins::Write(lock) });
-    body(code, threads, rng, nesting);
-    if kind == 7 {
-        code.push(Ins::Downgrade(lock));
-        code.push(Ins::ReadUnlock(lock));
-    } else {
-        code.push(if kind < 4 { Ins::ReadUnlock(lock) } else { Ins::WriteUnlock(lock) });
-    }
-    match kind {
-        3 => code[at] = Ins::TryRead(lock, code.len()),
-        6 => code[at] = Ins::TryWrite(lock, code.len()),
-        _ => {}
-    }
-}
-
-fn condvar(code: &mut Vec<Ins>, rng: &mut Rng) {
-    match rng.below(5) {
-        0 | 1 => {
-            code.push(Ins::Lock(0));
-            code.push(if rng.below(3) == 0 { Ins::WaitTimeout } else { Ins::Wait });
-            code.push(Ins::Unlock(0));
-        }
-        2 => code.push(Ins::NotifyOne),
-        3 => code.push(Ins::NotifyAll),
-        _ => {
-            code.push(Ins::Lock(0));
-            code.push(Ins::NotifyOne);
-            code.push(Ins::Unlock(0));
-        }
+    /// Whether the thread is there from the beginning: no other thread of the program starts it.
+    pub fn starts_by_itself(&self, t: usize) -> bool {
+        self.instructions().all(|ins| ins != Ins::Spawn(t))
     }
 }

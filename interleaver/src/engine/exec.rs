@@ -49,6 +49,8 @@ pub(crate) struct Thread {
     /// Events so far; the thread's own component of its dependence clock.
     pub seq: u32,
     pub objects_made: u32,
+    /// Objects made elsewhere that the thread was the first to use.
+    pub objects_found: u32,
     pub children: u32,
     pub parent: Tid,
     pub spawn_place: Place,
@@ -302,6 +304,7 @@ impl Exec {
         thread.phase = Phase::Local;
         thread.seq = 0;
         thread.objects_made = 0;
+        thread.objects_found = 0;
         thread.children = 0;
         thread.parent = parent;
         thread.spawn_place = place;
@@ -361,12 +364,31 @@ impl Exec {
         if let Some(&(_, id)) = self.lazy.iter().find(|&&(at, _)| at == address) {
             return id;
         }
-        let thread = &mut self.threads[self.current.index()];
-        let name = ObjName::lazy(self.current, thread.objects_made);
-        thread.objects_made += 1;
+        let name = if self.events.is_empty() {
+            let thread = &mut self.threads[self.current.index()];
+            thread.objects_found += 1;
+            ObjName::found_early(self.current, thread.objects_found)
+        } else {
+            ObjName::by_address(address)
+        };
         let id = self.insert_object(kind, name, init, place);
         self.lazy.push((address, id));
         id
+    }
+
+    /// An object is dropped. If it was made in a constant, inside the model, and found late, its name (its address) may
+    /// belong to another object in another execution, and the search cannot be trusted.
+    pub(crate) fn object_dropped(&mut self, id: ObjId) {
+        if !self.obj(id).name.is_by_address() || !self.plan.is_search() {
+            return;
+        }
+        let message = format!(
+            "{} was made in a constant inside the model, and first used at {} when threads had taken steps already; the \
+             search cannot recognize it in other executions: make it with `new`, `named` or `from_raw`, or as a `static`",
+            self.obj_title(id),
+            self.obj(id).place,
+        );
+        self.fail(Reason::Misuse { message });
     }
 
     fn insert_object(&mut self, kind: ObjKind, name: ObjName, init: u64, place: Place) -> ObjId {
@@ -501,6 +523,7 @@ impl Thread {
             pending,
             seq: 0,
             objects_made: 0,
+            objects_found: 0,
             children: 0,
             parent: Tid::MAIN,
             spawn_place: place,

@@ -53,30 +53,38 @@ impl ObjId {
     }
 }
 
-/// An object's name, the same in every execution of one Mazurkiewicz trace: creating thread and running number.
+/// An object's name: creating thread and running number. Two steps seen in different executions with a common beginning
+/// touch the same object if and only if the names are equal. The search needs that exactly: taking two objects for one
+/// is no safe side (a wakeup tree would be ordered wrongly, and traces lost).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ObjName(pub u32);
 
 impl ObjName {
     const LAZY: u32 = 1 << 31;
+    const BY_ADDRESS: u32 = 1 << 23;
 
     pub(crate) fn new(creator: Tid, number: u32) -> ObjName {
         ObjName(u32::from(creator.0) << 24 | (number & 0xff_ffff))
     }
 
-    /// The name of an object that was made outside the execution and registered by its first user. Another order may
-    /// give it another name, so two such names may mean the same object.
-    pub(crate) fn lazy(creator: Tid, number: u32) -> ObjName {
-        ObjName(ObjName::new(creator, number).0 | ObjName::LAZY)
+    /// The name of an object that was made outside the execution, or in a constant, and found before the first event:
+    /// there the threads come in the same order in every execution.
+    pub(crate) fn found_early(finder: Tid, number: u32) -> ObjName {
+        ObjName(ObjName::new(finder, number & (ObjName::BY_ADDRESS - 1)).0 | ObjName::LAZY)
     }
 
-    fn is_lazy(self) -> bool {
-        self.0 & ObjName::LAZY != 0
+    /// The name of such an object that is found later, by whoever comes first. It holds in all executions if the object
+    /// is a `static`; the distance from another one holds in other processes too.
+    pub(crate) fn by_address(address: usize) -> ObjName {
+        static ANCHOR: u64 = 0;
+        let distance = (address.wrapping_sub(std::ptr::from_ref(&ANCHOR).addr()) / align_of::<u64>()) as u32;
+        let (low, high) = (distance & (ObjName::BY_ADDRESS - 1), (distance >> 23 & 0x7f) << 24);
+        ObjName(ObjName::LAZY | ObjName::BY_ADDRESS | high | low)
     }
 
-    /// Whether the two may be one object, when the names come from different executions.
-    pub(crate) fn may_equal(self, other: ObjName) -> bool {
-        self == other || (self.is_lazy() && other.is_lazy())
+    pub(crate) fn is_by_address(self) -> bool {
+        let both = ObjName::LAZY | ObjName::BY_ADDRESS;
+        self.0 & both == both
     }
 }
 
@@ -271,10 +279,6 @@ impl Access {
     fn commutes(self, other: Access) -> bool {
         self.name != other.name || self.class.commutes(other.class)
     }
-
-    fn surely_commutes(self, other: Access) -> bool {
-        !self.name.may_equal(other.name) || self.class.commutes(other.class)
-    }
 }
 
 /// How many accesses of one step are compared one by one; see `Effect::wild`.
@@ -314,25 +318,22 @@ impl Effect {
         effect
     }
 
-    fn commutes_by(&self, other: &Effect, pair: impl Fn(Access, Access) -> bool) -> bool {
-        if self.wild != Wildness::Exact || other.wild != Wildness::Exact {
-            return self.only_reads() && other.only_reads();
-        }
-        self.accesses.iter().all(|&a| a.class == Class::Nothing || other.accesses.iter().all(|&b| pair(a, b)))
-    }
-
     fn only_reads(&self) -> bool {
         self.accesses.iter().all(|a| matches!(a.class, Class::Nothing | Class::Read))
     }
 
-    /// Whether two steps of one execution commute.
+    /// Whether two steps commute. They may be of different executions with a common beginning.
     pub(crate) fn commutes(&self, other: &Effect) -> bool {
-        self.commutes_by(other, Access::commutes)
+        if self.wild != Wildness::Exact || other.wild != Wildness::Exact {
+            return self.only_reads() && other.only_reads();
+        }
+        let fits = |a: &Access| a.class == Class::Nothing || other.accesses.iter().all(|&b| a.commutes(b));
+        self.accesses.iter().all(fits)
     }
 
-    /// Whether two steps seen in different executions commute for certain.
+    /// As `commutes`: names hold in all executions, so nothing is uncertain.
     pub(crate) fn surely_commutes(&self, other: &Effect) -> bool {
-        self.commutes_by(other, Access::surely_commutes)
+        self.commutes(other)
     }
 
     pub(crate) fn accesses(&self) -> &[Access] {

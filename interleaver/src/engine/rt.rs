@@ -167,6 +167,18 @@ impl Handle {
     }
 }
 
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if let Some(rt) = try_runtime()
+            && !rt.exec.lazy.is_empty()
+            && *self.key.get_mut() >> INDEX_BITS == rt.exec.epoch
+        {
+            let id = self.id(&mut rt.exec, Location::caller());
+            rt.exec.object_dropped(id);
+        }
+    }
+}
+
 /// Decides how an operation is treated; unwinds a thread whose execution is over.
 #[track_caller]
 pub(crate) fn mode() -> Mode {

@@ -43,8 +43,8 @@ macro_rules! rwlock {
     ($name:ident, $kind:expr, $doc:literal) => {
         #[doc = $doc]
         ///
-        /// Implements `lock_api::RawRwLock` and `lock_api::RawRwLockDowngrade`. Prefer `lock_api::RwLock::from_raw`
-        /// with `new()` to `lock_api::RwLock::new`, for the reason given at [`super::RawMutex`].
+        /// Implements `lock_api::RawRwLock` and `lock_api::RawRwLockDowngrade`. Use `lock_api::RwLock::from_raw`
+        /// with `new()` rather than `lock_api::RwLock::new`, for the reason given at [`super::RawMutex`].
         pub struct $name {
             handle: Handle,
         }

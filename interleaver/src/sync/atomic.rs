@@ -37,8 +37,9 @@ macro_rules! integer {
                 $name { handle: Handle::new(ObjKind::Atomic, value as u64, Location::caller()) }
             }
 
-            /// As `new`, for a `const` or `static`. Prefer `new` inside a model: an object made elsewhere has no name
-            /// that holds in all executions, which can cost redundant ones.
+            /// As `new`, for a `static`, which starts each execution with this value. Use `new` inside a model: an
+            /// object that is made in a constant there, and first used when threads have taken steps already, cannot
+            /// be recognized in other executions, and a search that meets one fails.
             #[must_use]
             pub const fn const_new(value: $t) -> $name {
                 $name { handle: Handle::lazy(ObjKind::Atomic, value as u64) }
@@ -248,7 +249,7 @@ impl AtomicBool {
         AtomicBool(AtomicU8::new(u8::from(value)))
     }
 
-    /// As `new`, for a `const` or `static`.
+    /// As `new`, for a `static`; see the other atomics.
     #[must_use]
     pub const fn const_new(value: bool) -> AtomicBool {
         AtomicBool(AtomicU8::const_new(value as u8))

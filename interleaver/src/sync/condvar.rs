@@ -3,10 +3,13 @@
 //! A wait is four steps: join the waiters, release the mutex, wake up, take the mutex. That joining comes before
 //! releasing, instead of both at once, cannot be seen: a notification in between wakes the waiter, as one right after
 //! would. `notify_one` may wake any waiter; each of them is explored.
+//!
+//! A spurious wake-up may come and need not: where the check allows one, the thread chooses (a step of its own) whether
+//! it will wake without a reason. If it does not, it waits for a notification, for ever if none comes.
 
 use super::mutex::{Mutex, MutexGuard};
 use crate::engine::exec::{Status, Wake};
-use crate::engine::op::{Kind, ObjKind};
+use crate::engine::op::{Kind, ObjId, ObjKind};
 use crate::engine::rt::{Handle, exec, step, step_on, try_runtime, wait_locally};
 use std::panic::Location;
 use std::sync::LockResult;
@@ -79,7 +82,7 @@ impl Condvar {
         Ok(guard)
     }
 
-    /// As `wait`, but the time may be over at any moment, however long it is.
+    /// As `wait`, but the time may be over at any moment, however long it is. Some day it is.
     ///
     /// # Errors
     /// If a thread panicked while it held the mutex.
@@ -112,17 +115,19 @@ impl Condvar {
         let exec = exec();
         let me = exec.current;
         let obj = self.handle.id(exec, place);
+        let for_no_reason = exec.thread(me).spurious_left > 0 && step(Kind::Choose, ObjId::NONE, 2, 0, place) == 1;
         let timed = patience == Patience::Limited;
-        if timed || exec.thread(me).spurious_left > 0 {
-            step(Kind::Wake, obj, 0, u64::from(timed), place);
-        } else if exec.obj(obj).waiters.contains(&me) {
+        if timed || for_no_reason {
+            step(Kind::Wake, obj, 0, u64::from(!for_no_reason), place);
+        } else if self::exec().obj(obj).waiters.contains(&me) {
             wait_locally(Kind::Wake, obj, 0, place);
         } else {
             // Notified between joining the waiters and going to sleep; the notifier could not order this thread then.
+            let exec = self::exec();
             let notified_by = exec.thread(me).notified_by;
             exec.thread_clock_joins_event(me, notified_by);
         }
-        self::exec().thread(me).wake
+        if for_no_reason { Wake::Notified } else { self::exec().thread(me).wake }
     }
 
     /// Wakes one waiter, any.
