@@ -7,6 +7,8 @@ mod oracle;
 use interleaver::sync::atomic::AtomicU64;
 use interleaver::sync::atomic::Ordering::SeqCst;
 use interleaver::{BadMerge, Builder, Frontier, Report, thread};
+use oracle::engine::Making;
+use oracle::generate::Family;
 use oracle::program::Program;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -42,24 +44,31 @@ fn workers_keep_to_the_budget() {
 }
 
 /// Outcomes, executions and blocked ones of a random program.
-fn explored(program: &Program, builder: &Builder) -> (HashSet<oracle::brute::Outcome>, u64, u64) {
-    let (outcomes, report) = oracle::engine::run(program, builder);
+fn explored(program: &Program, builder: &Builder, making: Making) -> (HashSet<oracle::brute::Outcome>, u64, u64) {
+    let (outcomes, report) = oracle::engine::run(program, builder, making);
     (outcomes, report.executions, report.blocked)
+}
+
+fn any_order_agrees(family: Family, making: Making, programs: u64) {
+    for seed in 0..programs {
+        let program = family.program(seed);
+        let in_order = explored(&program, &Builder::new(), making);
+        for scatter in 0..3 {
+            let builder = Builder { scatter: Some(scatter), ..Builder::new() };
+            assert_eq!(explored(&program, &builder, making), in_order, "{family:?} program {seed}: {program:?}");
+        }
+        if seed % 5 == 0 {
+            let builder = Builder::new().jobs(3);
+            assert_eq!(explored(&program, &builder, making), in_order, "{family:?} program {seed}: {program:?}");
+        }
+    }
 }
 
 #[test]
 fn no_order_of_tasks_changes_what_is_found() {
-    for seed in 0..1_000 {
-        let program = Program::random(seed);
-        let in_order = explored(&program, &Builder::new());
-        for scatter in 0..3 {
-            let builder = Builder { scatter: Some(scatter), ..Builder::new() };
-            assert_eq!(explored(&program, &builder), in_order, "seed {seed}: {:?}", program.threads);
-        }
-        if seed % 5 == 0 {
-            assert_eq!(explored(&program, &Builder::new().jobs(3)), in_order, "seed {seed}: {:?}", program.threads);
-        }
-    }
+    any_order_agrees(Family::Flat, Making::AtOnce, 500);
+    any_order_agrees(Family::Nested, Making::AtOnce, 500);
+    any_order_agrees(Family::Nested, Making::AtFirstUse, 200);
 }
 
 /// Explores in rounds: so many executions for each shard, each written down and read again, then merged.
@@ -90,13 +99,13 @@ fn shards_that_know_nothing_of_one_another_sum_up_to_the_whole() {
     }
     let mut shards_needed = 0;
     for seed in 0..300 {
-        let program = Program::random(seed);
-        let (_, whole, _) = explored(&program, &Builder::new());
-        let (_, report) = oracle::engine::run(&program, &Builder::new().budget(3));
+        let (program, making) = (Family::Nested.program(seed), Making::AtOnce);
+        let (_, whole, _) = explored(&program, &Builder::new(), making);
+        let (_, report) = oracle::engine::run(&program, &Builder::new().budget(3), making);
         let Some(left) = report.frontier else { continue };
         shards_needed += 1;
-        let sums = in_shards(left, 2, 4, &|builder| oracle::engine::run(&program, builder).1);
-        assert_eq!(sums, (whole - 3, 0), "seed {seed}: {:?}", program.threads);
+        let sums = in_shards(left, 2, 4, &|builder| oracle::engine::run(&program, builder, making).1);
+        assert_eq!(sums, (whole - 3, 0), "program {seed}: {program:?}");
     }
     assert!(shards_needed > 150, "only {shards_needed} programs had more than three executions");
 }
