@@ -119,6 +119,16 @@ impl Exec {
         event < drops[0] || drops.iter().all(|&d| !self.precedes(d, event))
     }
 
+    /// The events from `start` on that are kept.
+    fn kept_from(&self, start: u32, drops: &[EventId]) -> impl Iterator<Item = EventId> {
+        let first = self.events[drops[0].index()];
+        let others = &drops[1..];
+        (start..self.events.len() as u32).map(EventId).filter(move |&id| {
+            let clock = self.event_clock.get(id.index());
+            clock[first.tid.index()] < first.seq && others.iter().all(|&d| !self.precedes(d, id))
+        })
+    }
+
     /// Whether the operation is enabled in what is kept, dropping further readers if that helps.
     fn unblock(&self, tid: Tid, op: &Op, obj: ObjId, id: EventId, drops: &mut Vec<EventId>) -> bool {
         match (op.kind, self.obj(obj).kind) {
@@ -273,7 +283,7 @@ impl Exec {
         let shared = self.replayed;
         race.at.index() < shared
             && !self.plan.has_alternatives()
-            && (shared..self.events.len()).all(|index| !self.is_kept(EventId(index as u32), drops))
+            && self.kept_from(shared as u32, drops).next().is_none()
     }
 
     /// Puts "the kept events after `drops[0]`, then the operation" into the wakeup tree at `drops[0]`, once for each
@@ -284,13 +294,10 @@ impl Exec {
         }
         let (tid, op) = (race.tid, &race.op);
         let mut steps = self.plan.take_steps();
-        for index in drops[0].0 + 1..self.events.len() as u32 {
-            if self.is_kept(EventId(index), drops) {
-                let event = &self.events[index as usize];
-                let effect = self.effect_of(EventId(index));
-                steps.push(Step { tid: event.tid, kind: event.kind, choice: event.choice, effect });
-            }
-        }
+        steps.extend(self.kept_from(drops[0].0 + 1, drops).map(|id| {
+            let event = &self.events[id.index()];
+            Step { tid: event.tid, kind: event.kind, choice: event.choice, effect: self.effect_of(id) }
+        }));
         let failing = self.failing_after(drops[0]);
         let first_effect = self.effect_of(drops[0]);
         let mut push = |plan: &mut crate::search::plan::Plan, choice: u16, effect: Effect| {
