@@ -2,6 +2,9 @@
 
 use super::program::{ATOMICS, Ins, LOCKS, Program, THREADS};
 
+/// Atomics that most instructions are about; the others are there for those who read many.
+const USUAL_ATOMICS: usize = 2;
+
 /// SplitMix64.
 pub struct Rng(pub u64);
 
@@ -34,6 +37,7 @@ enum Theme {
     Parking,
     WeakCas,
     Spins,
+    WideSpins,
     Barrier,
     Once,
     BitLock,
@@ -52,7 +56,8 @@ const FIRST_THEMES: [Theme; 10] = [
     Theme::Parking,
 ];
 
-const LATER_THEMES: [Theme; 5] = [Theme::WeakCas, Theme::Spins, Theme::Barrier, Theme::Once, Theme::BitLock];
+const LATER_THEMES: [Theme; 6] =
+    [Theme::WeakCas, Theme::Spins, Theme::WideSpins, Theme::Barrier, Theme::Once, Theme::BitLock];
 
 /// Which programs are drawn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,7 +145,7 @@ fn append_some(code: &mut Vec<Ins>, themes: &[Theme], threads: usize, rng: &mut 
 }
 
 fn append(code: &mut Vec<Ins>, theme: Theme, threads: usize, rng: &mut Rng, nesting: usize) {
-    let x = rng.below(ATOMICS);
+    let x = rng.below(USUAL_ATOMICS);
     match theme {
         Theme::Atomics => code.push(match rng.below(4) {
             0 | 1 => Ins::Load(x),
@@ -158,17 +163,23 @@ fn append(code: &mut Vec<Ins>, theme: Theme, threads: usize, rng: &mut Rng, nest
         Theme::Condvar => condvar(code, rng),
         Theme::Choices => code.push(Ins::Choose(2 + rng.below(2) as u8)),
         Theme::Awaits => match rng.below(4) {
-            0 => code.push(Ins::AwaitBoth(1)),
+            0 => code.push(Ins::AwaitAll(USUAL_ATOMICS, 1)),
             1 => code.push(Ins::Store(x, 1)),
             _ => code.push(Ins::Await(x, 1)),
         },
         Theme::Parking => code.push(if rng.below(2) == 0 { Ins::Park } else { Ins::Unpark(rng.below(threads)) }),
         Theme::WeakCas => code.push(Ins::CasWeak(x, rng.below(2) as u8, 1 + rng.below(2) as u8)),
         Theme::Spins => code.push(match rng.below(6) {
-            0 => Ins::SpinBoth(1),
+            0 => Ins::SpinAll(USUAL_ATOMICS, 1),
             1 | 2 => Ins::Store(x, 1),
             3 => Ins::SpinCas(x, rng.below(2) as u8, 1 + rng.below(2) as u8),
             _ => Ins::Spin(x, 1),
+        }),
+        Theme::WideSpins => code.push(match rng.below(6) {
+            0 => Ins::SpinAll(ATOMICS, 0),
+            1 => Ins::AwaitAll(ATOMICS, 0),
+            2 | 3 => Ins::Store(rng.below(ATOMICS), 1),
+            _ => Ins::Store(rng.below(ATOMICS), 0),
         }),
         Theme::Barrier => code.push(Ins::Arrive),
         Theme::Once => code.push(if rng.below(3) == 0 { Ins::IsDone } else { Ins::Once }),

@@ -31,8 +31,8 @@ pub enum Ins {
     Choose(u8),
     /// Waits until the atomic has the value.
     Await(usize, u8),
-    /// Waits until both atomics have the value; read one after the other.
-    AwaitBoth(u8),
+    /// Waits until so many atomics all have the value; read one after the other.
+    AwaitAll(usize, u8),
     Park,
     Unpark(usize),
     IsLocked(usize),
@@ -41,8 +41,8 @@ pub enum Ins {
     Join(usize),
     /// Loads the atomic, and again after a spin hint, until it has the value.
     Spin(usize, u8),
-    /// The same with both atomics, one after the other.
-    SpinBoth(u8),
+    /// The same with so many atomics, one after the other.
+    SpinAll(usize, u8),
     /// Tries the CAS, and again after a spin hint, until it succeeds.
     SpinCas(usize, u8, u8),
     /// Waits at the barrier.
@@ -59,7 +59,7 @@ pub enum Ins {
 }
 
 /// How many objects of each kind a program has.
-pub const ATOMICS: usize = 2;
+pub const ATOMICS: usize = 5;
 pub const LOCKS: usize = 2;
 /// Most threads of a program.
 pub const THREADS: usize = 4;

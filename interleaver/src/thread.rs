@@ -71,6 +71,13 @@ pub fn park() {
     }
 }
 
+/// Whether the running thread unwinds. (The function of that name in the standard library says it of the OS thread, on
+/// which all threads of a model run.)
+#[must_use]
+pub fn panicking() -> bool {
+    rt::panicking()
+}
+
 /// Says that going on is pointless until another thread has run.
 ///
 /// The first time, this does nothing. A thread that comes to the same `yield_now` again having read the same values and
@@ -162,7 +169,7 @@ where
     let Some(tid) = runtime.exec.spawn(place) else {
         let message = format!("more than {} threads", Tid::LIMIT);
         runtime.exec.fail(Reason::Misuse { message });
-        resume_unwind(Box::new(rt::Abandoned));
+        rt::abandon();
     };
     runtime.exec.thread_mut(tid).name.clone_from(&name);
     runtime.pool.seat(tid).assign(move || {
@@ -300,7 +307,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         let Some(tid) = runtime.exec.spawn(place) else {
             let message = format!("more than {} threads", Tid::LIMIT);
             runtime.exec.fail(Reason::Misuse { message });
-            resume_unwind(Box::new(rt::Abandoned));
+            rt::abandon();
         };
         self.threads.borrow_mut().push(tid);
         let job = move || {

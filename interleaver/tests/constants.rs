@@ -92,3 +92,16 @@ fn a_lock_made_in_a_constant_and_used_late_is_refused() {
     let sampled = Builder::new().preemptions(1).check(|| two_locks(Mutex::new(()), Mutex::new(0)));
     sampled.expect_pass();
 }
+#[test]
+fn locks_made_in_a_const_work() {
+    let report = Builder::new().check(|| {
+        let lock: Arc<lock_api::Mutex<RawMutex, u32>> = Arc::new(lock_api::Mutex::new(0));
+        let other = lock.clone();
+        let handle = thread::spawn(move || *other.lock() += 1);
+        *lock.lock() += 1;
+        handle.join().expect("no thread panics");
+        assert_eq!(*lock.lock(), 2);
+    });
+    report.expect_pass();
+    assert_eq!(report.executions, 2);
+}

@@ -38,7 +38,7 @@ impl Machine<'_> {
             (_, Ins::Write(r)) => one(!s.writer[r] && s.announced[r].is_none()),
             (_, Ins::Park) => one(s.tokens[t]),
             (_, Ins::Await(x, v) | Ins::Spin(x, v) | Ins::SpinCas(x, v, _)) => one(s.atomics[x] == v),
-            (Stage::Start, Ins::AwaitBoth(v) | Ins::SpinBoth(v)) => one(s.atomics[0] == v),
+            (Stage::Start, Ins::AwaitAll(_, v) | Ins::SpinAll(_, v)) => one(s.atomics[0] == v),
             (_, Ins::BitLock | Ins::BitWait) => one(!s.bit),
             (_, Ins::Once) => one(s.once != OnceState::Running),
             (_, Ins::Join(child)) => one(self.has_ended(s, child)),
@@ -55,10 +55,7 @@ impl Machine<'_> {
     pub(super) fn may_be_left_out(&self, s: &State, mv: &Move) -> bool {
         let thread = &s.threads[mv.thread];
         match self.next(s, mv.thread) {
-            Some(Ins::AwaitBoth(v) | Ins::SpinBoth(v)) => {
-                let first = thread.stage == Stage::ReadBoth || s.atomics[0] == v;
-                !(first && s.atomics[1] == v)
-            }
+            Some(Ins::AwaitAll(n, v) | Ins::SpinAll(n, v)) => s.atomics[..n].iter().any(|&x| x != v),
             Some(Ins::Wait) => thread.stage == Stage::Asleep,
             _ => false,
         }

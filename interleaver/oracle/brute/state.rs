@@ -18,8 +18,8 @@ pub(super) enum Stage {
     /// Asleep, and the environment will wake it if nobody does before.
     LightlyAsleep,
     Relock,
-    /// The first of two atomics had the value.
-    ReadBoth,
+    /// So many of the atomics had the value when they were read.
+    Reading(usize),
     AtBarrier,
     /// Inside the function of the `Once`, before and after its addition.
     InOnce,

@@ -62,11 +62,12 @@ impl Machine<'_> {
             | Ins::Await(..)
             | Ins::Spin(..)
             | Ins::SpinCas(..) => Some(self.atomic_step(s, t, ins, mv.choice)),
-            Ins::AwaitBoth(v) | Ins::SpinBoth(v) => {
-                goto = match s.threads[t].stage {
-                    Stage::ReadBoth if s.atomics[1] == v => Goto::Next,
-                    Stage::ReadBoth => Goto::Stay(Stage::Start),
-                    _ => Goto::Stay(Stage::ReadBoth),
+            Ins::AwaitAll(n, v) | Ins::SpinAll(n, v) => {
+                let read = if let Stage::Reading(read) = s.threads[t].stage { read } else { 0 };
+                goto = match read + 1 {
+                    _ if s.atomics[read] != v => Goto::Stay(Stage::Start),
+                    all if all == n => Goto::Next,
+                    some => Goto::Stay(Stage::Reading(some)),
                 };
                 None
             }

@@ -40,7 +40,7 @@ fn join(into: &mut Clock, from: &Clock) {
 /// Whether the engine takes another number of steps for it than this interpreter: it reads in vain, or is made of
 /// several objects.
 fn has_no_fixed_steps(ins: Ins) -> bool {
-    matches!(ins, Ins::AwaitBoth(_) | Ins::Spin(..) | Ins::SpinBoth(_) | Ins::SpinCas(..) | Ins::Once | Ins::IsDone)
+    matches!(ins, Ins::AwaitAll(..) | Ins::Spin(..) | Ins::SpinAll(..) | Ins::SpinCas(..) | Ins::Once | Ins::IsDone)
 }
 
 /// The number of Mazurkiewicz traces, or `None` when there are too many interleavings, or no fixed number of steps.

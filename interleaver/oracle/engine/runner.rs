@@ -70,7 +70,7 @@ impl Thread<'_> {
                 | Ins::TryWrite(..)
                 | Ins::WriteUnlock(_)
                 | Ins::Downgrade(_) => self.rwlock(ins),
-                Ins::Await(..) | Ins::AwaitBoth(_) | Ins::Spin(..) | Ins::SpinBoth(_) | Ins::SpinCas(..) => {
+                Ins::Await(..) | Ins::AwaitAll(..) | Ins::Spin(..) | Ins::SpinAll(..) | Ins::SpinCas(..) => {
                     self.await_value(ins);
                 }
                 Ins::Spawn(_) | Ins::Join(_) | Ins::Park | Ins::Unpark(_) => self.thread(ins),
@@ -110,14 +110,14 @@ impl Thread<'_> {
         let x = &self.world.simple.atomics;
         match ins {
             Ins::Await(i, v) => spin_until(|| x[i].load(SeqCst) == v),
-            Ins::AwaitBoth(v) => spin_until(|| x[0].load(SeqCst) == v && x[1].load(SeqCst) == v),
+            Ins::AwaitAll(n, v) => spin_until(|| x[..n].iter().all(|x| x.load(SeqCst) == v)),
             Ins::Spin(i, v) => {
                 while x[i].load(SeqCst) != v {
                     hint::spin_loop();
                 }
             }
-            Ins::SpinBoth(v) => {
-                while !(x[0].load(SeqCst) == v && x[1].load(SeqCst) == v) {
+            Ins::SpinAll(n, v) => {
+                while !x[..n].iter().all(|x| x.load(SeqCst) == v) {
                     thread::yield_now();
                 }
             }

@@ -1,5 +1,6 @@
 //! The objects that the threads of one execution share.
 
+use crate::oracle::program::ATOMICS;
 use interleaver::Counter;
 use interleaver::raw::{BitLock, RawFairRwLock, RawMutex, RawRwLock};
 use interleaver::sync::atomic::AtomicU8;
@@ -17,7 +18,7 @@ pub enum Making {
 
 /// Objects that can be made in a constant.
 pub(super) struct Simple {
-    pub atomics: [AtomicU8; 2],
+    pub atomics: [AtomicU8; ATOMICS],
     pub second: RawMutex,
     pub plain: RawRwLock,
     pub fair: RawFairRwLock,
@@ -26,7 +27,7 @@ pub(super) struct Simple {
 impl Simple {
     pub(super) const fn in_constant() -> Simple {
         Simple {
-            atomics: [AtomicU8::const_new(0), AtomicU8::const_new(0)],
+            atomics: [const { AtomicU8::const_new(0) }; ATOMICS],
             second: <RawMutex as lock_api::RawMutex>::INIT,
             plain: <RawRwLock as lock_api::RawRwLock>::INIT,
             fair: <RawFairRwLock as lock_api::RawRwLock>::INIT,
@@ -35,7 +36,7 @@ impl Simple {
 
     pub(super) fn inside() -> Simple {
         Simple {
-            atomics: [AtomicU8::new(0), AtomicU8::new(0)],
+            atomics: std::array::from_fn(|_| AtomicU8::new(0)),
             second: RawMutex::new(),
             plain: RawRwLock::new(),
             fair: RawFairRwLock::new(),
@@ -45,7 +46,7 @@ impl Simple {
 
 pub(super) struct World {
     pub simple: Arc<Simple>,
-    pub counters: [Counter; 2],
+    pub counters: [Counter; ATOMICS],
     pub first: Mutex<()>,
     pub condvar: Condvar,
     pub barrier: Barrier,
@@ -57,7 +58,7 @@ impl World {
     pub(super) fn new(simple: Arc<Simple>, barrier: usize) -> World {
         World {
             simple,
-            counters: [Counter::new(), Counter::new()],
+            counters: std::array::from_fn(|_| Counter::new()),
             first: Mutex::new(()),
             condvar: Condvar::new(),
             barrier: Barrier::new(barrier),

@@ -63,6 +63,8 @@ pub(crate) struct Thread {
     pub reads: Vec<(ObjId, EventId)>,
     pub awaited: Option<Condition>,
     pub panicked: bool,
+    /// Has begun to unwind, and was not seen to have stopped.
+    pub unwinding: bool,
     pub collected: bool,
     pub locks_held: u32,
     pub parker: ObjId,
@@ -314,6 +316,7 @@ impl Exec {
         thread.reads.clear();
         thread.awaited = None;
         thread.panicked = false;
+        thread.unwinding = false;
         thread.collected = false;
         thread.locks_held = 0;
         thread.parker = ObjId::NONE;
@@ -537,6 +540,7 @@ impl Thread {
             reads: Vec::new(),
             awaited: None,
             panicked: false,
+            unwinding: false,
             collected: false,
             locks_held: 0,
             parker: ObjId::NONE,

@@ -23,6 +23,10 @@ pub(crate) fn install() {
 fn caught(info: &PanicHookInfo<'_>) -> bool {
     let Some(runtime) = rt::try_runtime() else { return false };
     let exec = &mut runtime.exec;
+    if exec.peeking.is_none() {
+        let me = exec.current;
+        exec.thread_mut(me).unwinding = true;
+    }
     if exec.quiet || exec.peeking.is_some() || exec.status != Status::Running || exec.limits.tolerate_panics {
         return true;
     }

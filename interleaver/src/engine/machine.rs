@@ -99,6 +99,7 @@ pub(crate) fn class_of(op: &Op, choice: u16, view: &View) -> Class {
     let either = |yes: bool, class: Class| if yes { class } else { Class::Read };
     match op.kind {
         Kind::Choose | Kind::Granted | Kind::Join | Kind::Passed => Class::Nothing,
+        Kind::Await if op.obj == ObjId::NONE => Class::Nothing,
         Kind::Load | Kind::Peek | Kind::WaitFree | Kind::Sum | Kind::Await | Kind::Yield => Class::Read,
         Kind::Cas => either(view.val == op.a, Class::Write),
         Kind::CasWeak => either(view.val == op.a && choice != SPURIOUS, Class::Write),
@@ -423,6 +424,7 @@ impl Exec {
     /// The current thread has ended: whoever joins it goes on.
     pub(crate) fn end_thread(&mut self, tid: Tid) {
         self.thread_mut(tid).phase = Phase::Finished;
+        self.thread_mut(tid).unwinding = false;
         for index in 0..self.spawned.len() {
             let other = self.spawned[index];
             let thread = self.thread(other);

@@ -203,10 +203,35 @@ fn leave(rt: &mut Runtime) -> Mode {
         // SAFETY: seats are boxed and outlive the execution; no other reference to this one is alive.
         unsafe { (*seat).give_up() }
     }
-    if rt.exec.quiet || std::thread::panicking() {
+    if rt.exec.quiet || panicking() {
         return Mode::Leaving;
     }
+    abandon()
+}
+
+/// Unwinds the running thread: its execution is over.
+pub(crate) fn abandon() -> ! {
+    let exec = exec();
+    let me = exec.current;
+    exec.thread_mut(me).unwinding = true;
     std::panic::resume_unwind(Box::new(Abandoned))
+}
+
+/// Whether the running thread of the model unwinds. The standard library knows only whether one of the threads on this
+/// OS thread does; it may be another one, whose destructors take steps.
+///
+/// If nobody is known to have begun, it is this thread, by `resume_unwind`. A thread that catches its own panic while
+/// another unwinds is taken to unwind until both have stopped.
+pub(crate) fn panicking() -> bool {
+    let somebody = std::thread::panicking();
+    let Some(rt) = try_runtime() else { return somebody };
+    let exec = &mut rt.exec;
+    let me = exec.current;
+    if !somebody {
+        exec.thread_mut(me).unwinding = false;
+        return false;
+    }
+    exec.thread(me).unwinding || !exec.spawned.iter().any(|&t| exec.thread(t).unwinding)
 }
 
 /// Publishes the operation and waits until this thread is chosen to take it.

@@ -40,9 +40,13 @@ impl RawMutex {
     #[must_use]
     #[track_caller]
     pub fn named(label: &'static str) -> RawMutex {
-        let mut mutex = RawMutex::new();
-        mutex.handle.set_label(label);
-        mutex
+        RawMutex::new().with_label(label)
+    }
+
+    #[track_caller]
+    pub(crate) fn with_label(mut self, label: &'static str) -> RawMutex {
+        self.handle.set_label(label);
+        self
     }
 }
 

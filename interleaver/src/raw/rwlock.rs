@@ -61,9 +61,13 @@ macro_rules! rwlock {
             #[must_use]
             #[track_caller]
             pub fn named(label: &'static str) -> $name {
-                let mut lock = $name::new();
-                lock.handle.set_label(label);
-                lock
+                $name::new().with_label(label)
+            }
+
+            #[track_caller]
+            pub(crate) fn with_label(mut self, label: &'static str) -> $name {
+                self.handle.set_label(label);
+                self
             }
         }
 

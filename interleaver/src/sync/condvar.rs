@@ -63,7 +63,7 @@ impl Condvar {
     pub fn wait<'m, T>(&self, guard: MutexGuard<'m, T>) -> LockResult<MutexGuard<'m, T>> {
         let mutex = guard.mutex;
         self.sleep(guard, Patience::Endless);
-        mutex.relock()
+        mutex.lock()
     }
 
     /// Waits as long as `condition` holds.
@@ -95,7 +95,7 @@ impl Condvar {
         let mutex: &'m Mutex<T> = guard.mutex;
         let wake = self.sleep(guard, Patience::Limited);
         let over = WaitTimeoutResult(wake == Wake::TimedOut);
-        match mutex.relock() {
+        match mutex.lock() {
             Ok(guard) => Ok((guard, over)),
             Err(poisoned) => Err(std::sync::PoisonError::new((poisoned.into_inner(), over))),
         }

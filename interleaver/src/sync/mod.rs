@@ -6,6 +6,7 @@ mod barrier;
 mod condvar;
 mod mutex;
 mod once;
+mod poison;
 mod rwlock;
 
 pub use arc::Arc;

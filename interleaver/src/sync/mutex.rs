@@ -1,46 +1,38 @@
-//! `std::sync::Mutex`.
+//! `std::sync::Mutex`: a `lock_api` mutex over [`RawMutex`], and poisoning.
 
-use crate::engine::op::{Kind, ObjKind};
-use crate::engine::rt::{Handle, step_on};
-use std::cell::{Cell, UnsafeCell};
+use super::poison::{Poison, Watch};
+use crate::raw::RawMutex;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::panic::Location;
-use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
+use std::sync::{LockResult, TryLockError, TryLockResult};
 
 /// A mutex with data, as in the standard library, poisoning included.
 pub struct Mutex<T: ?Sized> {
-    pub(crate) handle: Handle,
-    poisoned: Cell<bool>,
-    value: UnsafeCell<T>,
+    poison: Poison,
+    inner: lock_api::Mutex<RawMutex, T>,
 }
-
-// SAFETY: the engine lets one thread in at a time; `poisoned` is used by the holder only.
-unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
-// SAFETY: it owns its value.
-unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 
 /// Access to the data of a locked [`Mutex`].
 #[must_use = "dropped at once, it unlocks at once"]
 pub struct MutexGuard<'m, T: ?Sized> {
-    pub(crate) mutex: &'m Mutex<T>,
-    was_panicking: bool,
+    _watch: Watch<'m>,
+    inner: lock_api::MutexGuard<'m, RawMutex, T>,
+    pub(super) mutex: &'m Mutex<T>,
 }
 
 impl<T> Mutex<T> {
     /// An unlocked mutex.
     #[track_caller]
     pub fn new(value: T) -> Mutex<T> {
-        let handle = Handle::new(ObjKind::Mutex, 0, Location::caller());
-        Mutex { handle, poisoned: Cell::new(false), value: UnsafeCell::new(value) }
+        Mutex { poison: Poison::default(), inner: lock_api::Mutex::from_raw(RawMutex::new(), value) }
     }
 
     /// Gives it a name or class for traces and deadlocks.
     #[must_use]
     #[track_caller]
-    pub fn named(mut self, label: &'static str) -> Mutex<T> {
-        self.handle.set_label(label);
-        self
+    pub fn named(self, label: &'static str) -> Mutex<T> {
+        let (raw, value) = self.inner.into_inner_with_raw();
+        Mutex { poison: self.poison, inner: lock_api::Mutex::from_raw(raw.with_label(label), value) }
     }
 
     /// The value.
@@ -48,16 +40,14 @@ impl<T> Mutex<T> {
     /// # Errors
     /// If a thread panicked while it held the lock.
     pub fn into_inner(self) -> LockResult<T> {
-        let poisoned = self.poisoned.get();
-        let value = self.value.into_inner();
-        if poisoned { Err(PoisonError::new(value)) } else { Ok(value) }
+        let value = self.inner.into_inner();
+        self.poison.warn(value)
     }
 }
 
 impl<T: ?Sized> Mutex<T> {
-    fn guard(&self) -> LockResult<MutexGuard<'_, T>> {
-        let guard = MutexGuard { mutex: self, was_panicking: std::thread::panicking() };
-        if self.poisoned.get() { Err(PoisonError::new(guard)) } else { Ok(guard) }
+    fn guard<'m>(&'m self, inner: lock_api::MutexGuard<'m, RawMutex, T>) -> LockResult<MutexGuard<'m, T>> {
+        self.poison.warn(MutexGuard { _watch: self.poison.watch(), inner, mutex: self })
     }
 
     /// Takes the lock.
@@ -66,8 +56,7 @@ impl<T: ?Sized> Mutex<T> {
     /// If a thread panicked while it held it.
     #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        step_on(&self.handle, Kind::Lock, 0, 0);
-        self.guard()
+        self.guard(self.inner.lock())
     }
 
     /// Takes the lock if it is free.
@@ -76,10 +65,10 @@ impl<T: ?Sized> Mutex<T> {
     /// If it is held, or a thread panicked while it held it.
     #[track_caller]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
-        if step_on(&self.handle, Kind::TryLock, 0, 0) == Some(0) {
-            return Err(TryLockError::WouldBlock);
+        match self.inner.try_lock() {
+            Some(inner) => Ok(self.guard(inner)?),
+            None => Err(TryLockError::WouldBlock),
         }
-        Ok(self.guard()?)
     }
 
     /// The value, which nobody else can reach.
@@ -87,26 +76,18 @@ impl<T: ?Sized> Mutex<T> {
     /// # Errors
     /// If a thread panicked while it held the lock.
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        let poisoned = self.poisoned.get();
-        let value = self.value.get_mut();
-        if poisoned { Err(PoisonError::new(value)) } else { Ok(value) }
+        self.poison.warn(self.inner.get_mut())
     }
 
     /// Whether a thread holds the lock now; the standard library has no such thing.
     #[track_caller]
     pub fn is_locked(&self) -> bool {
-        step_on(&self.handle, Kind::Peek, 0, 0).unwrap_or_default() != 0
+        self.inner.is_locked()
     }
 
     /// Whether a thread panicked while it held the lock.
     pub fn is_poisoned(&self) -> bool {
-        self.poisoned.get()
-    }
-
-    /// Takes the lock again after a wait on a condvar.
-    #[track_caller]
-    pub(crate) fn relock(&self) -> LockResult<MutexGuard<'_, T>> {
-        self.lock()
+        self.poison.is_set()
     }
 }
 
@@ -126,7 +107,7 @@ impl<T> From<T> for Mutex<T> {
 
 impl<T: ?Sized> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mutex").field("poisoned", &self.poisoned.get()).finish_non_exhaustive()
+        f.debug_struct("Mutex").field("poisoned", &self.is_poisoned()).finish_non_exhaustive()
     }
 }
 
@@ -134,25 +115,13 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the guard is proof that this thread holds the lock.
-        unsafe { &*self.mutex.value.get() }
+        &self.inner
     }
 }
 
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`, and the guard is borrowed exclusively.
-        unsafe { &mut *self.mutex.value.get() }
-    }
-}
-
-impl<T: ?Sized> Drop for MutexGuard<'_, T> {
-    #[track_caller]
-    fn drop(&mut self) {
-        if !self.was_panicking && std::thread::panicking() {
-            self.mutex.poisoned.set(true);
-        }
-        step_on(&self.mutex.handle, Kind::Unlock, 0, 0);
+        &mut self.inner
     }
 }
 

@@ -66,27 +66,30 @@ impl Once {
         if self.is_completed() {
             return;
         }
-        let mut finish = Finish { once: self, locked: Some(self.lock.lock()), state: POISONED };
+        let mut finish = Finish { once: self, locked: Some(self.lock.lock()), news: None };
         // ORDER none: the lock is held, under which every store happens.
         let state = self.state.load(Ordering::Relaxed);
         if state != DONE {
+            finish.news = Some(POISONED);
             f(&OnceState(state == POISONED));
+            finish.news = Some(DONE);
         }
-        finish.state = DONE;
     }
 }
 
-/// Writes the outcome and unlocks, also when the function panics.
+/// Writes the outcome, if there is a new one, and unlocks; also when the function panics.
 struct Finish<'o> {
     once: &'o Once,
     locked: Option<crate::raw::Locked>,
-    state: u8,
+    news: Option<u8>,
 }
 
 impl Drop for Finish<'_> {
     fn drop(&mut self) {
-        // ORDER: pairs with the acquire load in `is_completed`.
-        self.once.state.store(self.state, Ordering::Release);
+        if let Some(state) = self.news {
+            // ORDER: pairs with the acquire load in `is_completed`.
+            self.once.state.store(state, Ordering::Release);
+        }
         if let Some(locked) = self.locked.take() {
             // SAFETY: `locked` is what `lock` gave.
             unsafe { self.once.lock.unlock(locked) };

@@ -1,51 +1,42 @@
 //! `std::sync::RwLock`, reader-preferring: every order that a fair one allows is explored too, but a reader that
 //! holds the lock and reads again while a writer waits is let in. `raw::RawFairRwLock` is the one that is not.
 
-use crate::engine::op::{Kind, ObjKind};
-use crate::engine::rt::{Handle, step_on};
-use std::cell::{Cell, UnsafeCell};
+use super::poison::{Poison, Watch};
+use crate::raw::RawRwLock;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::panic::Location;
-use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
+use std::sync::{LockResult, TryLockError, TryLockResult};
 
-/// A reader-writer lock with data, as in the standard library.
+/// A reader-writer lock with data, as in the standard library, poisoning included.
 pub struct RwLock<T: ?Sized> {
-    handle: Handle,
-    poisoned: Cell<bool>,
-    value: UnsafeCell<T>,
+    poison: Poison,
+    inner: lock_api::RwLock<RawRwLock, T>,
 }
-
-// SAFETY: the engine lets in readers or one writer; `poisoned` is set by the writer only.
-unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
-// SAFETY: it owns its value.
-unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
 
 /// Shared access to the data of an [`RwLock`].
 #[must_use = "dropped at once, it unlocks at once"]
-pub struct RwLockReadGuard<'l, T: ?Sized>(&'l RwLock<T>);
+pub struct RwLockReadGuard<'l, T: ?Sized>(lock_api::RwLockReadGuard<'l, RawRwLock, T>);
 
 /// Exclusive access to the data of an [`RwLock`].
 #[must_use = "dropped at once, it unlocks at once"]
 pub struct RwLockWriteGuard<'l, T: ?Sized> {
-    lock: &'l RwLock<T>,
-    was_panicking: bool,
+    _watch: Watch<'l>,
+    inner: lock_api::RwLockWriteGuard<'l, RawRwLock, T>,
 }
 
 impl<T> RwLock<T> {
     /// A free lock.
     #[track_caller]
     pub fn new(value: T) -> RwLock<T> {
-        let handle = Handle::new(ObjKind::RwLock, 0, Location::caller());
-        RwLock { handle, poisoned: Cell::new(false), value: UnsafeCell::new(value) }
+        RwLock { poison: Poison::default(), inner: lock_api::RwLock::from_raw(RawRwLock::new(), value) }
     }
 
     /// Gives it a name or class for traces and deadlocks.
     #[must_use]
     #[track_caller]
-    pub fn named(mut self, label: &'static str) -> RwLock<T> {
-        self.handle.set_label(label);
-        self
+    pub fn named(self, label: &'static str) -> RwLock<T> {
+        let (raw, value) = self.inner.into_inner_with_raw();
+        RwLock { poison: self.poison, inner: lock_api::RwLock::from_raw(raw.with_label(label), value) }
     }
 
     /// The value.
@@ -53,19 +44,17 @@ impl<T> RwLock<T> {
     /// # Errors
     /// If a writer panicked.
     pub fn into_inner(self) -> LockResult<T> {
-        let poisoned = self.poisoned.get();
-        let value = self.value.into_inner();
-        if poisoned { Err(PoisonError::new(value)) } else { Ok(value) }
+        let value = self.inner.into_inner();
+        self.poison.warn(value)
     }
 }
 
 impl<T: ?Sized> RwLock<T> {
-    fn checked<G>(&self, guard: G) -> LockResult<G> {
-        if self.poisoned.get() { Err(PoisonError::new(guard)) } else { Ok(guard) }
-    }
-
-    fn writer(&self) -> RwLockWriteGuard<'_, T> {
-        RwLockWriteGuard { lock: self, was_panicking: std::thread::panicking() }
+    fn writer<'l>(
+        &'l self,
+        inner: lock_api::RwLockWriteGuard<'l, RawRwLock, T>,
+    ) -> LockResult<RwLockWriteGuard<'l, T>> {
+        self.poison.warn(RwLockWriteGuard { _watch: self.poison.watch(), inner })
     }
 
     /// Takes shared access.
@@ -74,8 +63,7 @@ impl<T: ?Sized> RwLock<T> {
     /// If a writer panicked.
     #[track_caller]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
-        step_on(&self.handle, Kind::Read, 0, 0);
-        self.checked(RwLockReadGuard(self))
+        self.poison.warn(RwLockReadGuard(self.inner.read()))
     }
 
     /// Takes shared access if no writer holds the lock.
@@ -84,10 +72,10 @@ impl<T: ?Sized> RwLock<T> {
     /// If one does, or a writer panicked.
     #[track_caller]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
-        if step_on(&self.handle, Kind::TryRead, 0, 0) == Some(0) {
-            return Err(TryLockError::WouldBlock);
+        match self.inner.try_read() {
+            Some(inner) => Ok(self.poison.warn(RwLockReadGuard(inner))?),
+            None => Err(TryLockError::WouldBlock),
         }
-        Ok(self.checked(RwLockReadGuard(self))?)
     }
 
     /// Takes exclusive access.
@@ -96,8 +84,7 @@ impl<T: ?Sized> RwLock<T> {
     /// If a writer panicked.
     #[track_caller]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
-        step_on(&self.handle, Kind::Write, 0, 0);
-        self.checked(self.writer())
+        self.writer(self.inner.write())
     }
 
     /// Takes exclusive access if the lock is free.
@@ -106,10 +93,10 @@ impl<T: ?Sized> RwLock<T> {
     /// If it is not, or a writer panicked.
     #[track_caller]
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
-        if step_on(&self.handle, Kind::TryWrite, 0, 0) == Some(0) {
-            return Err(TryLockError::WouldBlock);
+        match self.inner.try_write() {
+            Some(inner) => Ok(self.writer(inner)?),
+            None => Err(TryLockError::WouldBlock),
         }
-        Ok(self.checked(self.writer())?)
     }
 
     /// The value, which nobody else can reach.
@@ -117,14 +104,20 @@ impl<T: ?Sized> RwLock<T> {
     /// # Errors
     /// If a writer panicked.
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        let poisoned = self.poisoned.get();
-        let value = self.value.get_mut();
-        if poisoned { Err(PoisonError::new(value)) } else { Ok(value) }
+        self.poison.warn(self.inner.get_mut())
     }
 
     /// Whether a writer panicked.
     pub fn is_poisoned(&self) -> bool {
-        self.poisoned.get()
+        self.poison.is_set()
+    }
+}
+
+impl<'l, T: ?Sized> RwLockWriteGuard<'l, T> {
+    /// Turns exclusive access into shared access, and lets nobody write in between.
+    #[track_caller]
+    pub fn downgrade(this: RwLockWriteGuard<'l, T>) -> RwLockReadGuard<'l, T> {
+        RwLockReadGuard(lock_api::RwLockWriteGuard::downgrade(this.inner))
     }
 }
 
@@ -135,9 +128,16 @@ impl<T: Default> Default for RwLock<T> {
     }
 }
 
+impl<T> From<T> for RwLock<T> {
+    #[track_caller]
+    fn from(value: T) -> RwLock<T> {
+        RwLock::new(value)
+    }
+}
+
 impl<T: ?Sized> fmt::Debug for RwLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RwLock").field("poisoned", &self.poisoned.get()).finish_non_exhaustive()
+        f.debug_struct("RwLock").field("poisoned", &self.is_poisoned()).finish_non_exhaustive()
     }
 }
 
@@ -145,15 +145,7 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the guard is proof of shared access.
-        unsafe { &*self.0.value.get() }
-    }
-}
-
-impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
-    #[track_caller]
-    fn drop(&mut self) {
-        step_on(&self.0.handle, Kind::ReadUnlock, 0, 0);
+        &self.0
     }
 }
 
@@ -161,25 +153,13 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the guard is proof of exclusive access.
-        unsafe { &*self.lock.value.get() }
+        &self.inner
     }
 }
 
 impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`, and the guard is borrowed exclusively.
-        unsafe { &mut *self.lock.value.get() }
-    }
-}
-
-impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
-    #[track_caller]
-    fn drop(&mut self) {
-        if !self.was_panicking && std::thread::panicking() {
-            self.lock.poisoned.set(true);
-        }
-        step_on(&self.lock.handle, Kind::WriteUnlock, 0, 0);
+        &mut self.inner
     }
 }
 
