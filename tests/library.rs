@@ -1,7 +1,7 @@
 //! The scenario library on the interleaver: every interleaving of every scenario but the largest, and every outcome
 //! that it declares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pagerace::platform::interleaved::Search;
 use pagerace::platform::{Extent, Watch};
@@ -11,7 +11,7 @@ fn on_interleaver(scenario: &'static Scenario, search: Search) -> CheckReport {
     check(scenario, Engine::Interleaver { search }, &Watch::default())
 }
 
-/// Half a million executions: `pagerace check --engine interleaver` runs it, a debug build takes minutes.
+/// Half a million executions: `pagerace check` runs it, a debug build takes minutes.
 const LARGEST: &str = "same-pte-three-four-levels";
 
 #[test]
@@ -38,16 +38,35 @@ fn samples_reach_nothing_that_is_not_declared() {
             let report = on_interleaver(scenario, search);
             assert!(matches!(report.verdict, Verdict::Holds | Verdict::HoldsPartly), "{} {report:?}", scenario.name);
             assert_eq!((report.extent, report.executions), (Extent::Sample, 300), "{}", scenario.name);
+            assert_eq!(report.pct.is_some(), matches!(search, Search::Pct { .. }), "only PCT promises something");
         }
     }
 }
 
+fn same_pte() -> &'static Scenario {
+    library().find(|scenario| scenario.name == "same-pte").expect("it is in the library")
+}
+
 #[test]
-fn a_bound_on_preemptions_explores_less() {
-    let scenario = library().find(|scenario| scenario.name == "same-pte").expect("it is in the library");
-    let none = on_interleaver(scenario, Search::Preemptions(0));
-    assert_eq!((none.verdict, none.extent), (Verdict::HoldsPartly, Extent::Preemptions(0)));
-    let two = on_interleaver(scenario, Search::Preemptions(2));
-    assert_eq!(two.extent, Extent::Preemptions(2));
-    assert!(two.reached.len() > none.reached.len());
+fn bounds_on_preemptions_are_tried_in_turn() {
+    let report = on_interleaver(same_pte(), Search::Preemptions(2));
+    assert_eq!((&report.verdict, report.extent), (&Verdict::Holds, Extent::Preemptions(2)));
+    let bounds: Vec<_> = report.bounds.iter().map(|bound| bound.preemptions).collect();
+    assert_eq!(bounds, [0, 1, 2]);
+    assert!(report.bounds.is_sorted_by(|a, b| a.executions < b.executions), "{:?}", report.bounds);
+    assert_eq!(report.bounds[2].executions, report.executions);
+    let outcomes: BTreeSet<_> = report.bounds.iter().flat_map(|bound| &bound.new_outcomes).collect();
+    assert_eq!(outcomes, report.reached.keys().collect());
+    assert!(report.bounds[2].new_outcomes.is_empty(), "two preemptions reach nothing that one does not");
+}
+
+/// Which outcomes need a preemption is what makes them the interesting ones.
+#[test]
+fn the_first_bound_that_fails_is_the_last_that_is_tried() {
+    let without = on_interleaver(same_pte(), Search::Preemptions(0));
+    let reached: Vec<&str> = without.reached.keys().map(|outcome| outcome.clone().leak() as &str).collect();
+    let declares_too_little = Scenario { outcomes: reached.leak(), ..*same_pte() };
+    let report = on_interleaver(Box::leak(Box::new(declares_too_little)), Search::Preemptions(5));
+    assert!(matches!(&report.verdict, Verdict::Undeclared(_)), "{:?}", report.verdict);
+    assert_eq!(report.bounds.len(), 2, "no preemption does not fail, one does");
 }

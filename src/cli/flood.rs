@@ -1,7 +1,7 @@
 //! `pagerace flood`.
 
 use std::num::NonZeroUsize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -11,7 +11,7 @@ use crate::flood::{Flood, FloodError, Flooded, flood};
 
 use super::interrupt::stop_flag;
 use super::output::line;
-use super::progress::show;
+use super::progress::{Shown, show};
 use super::{Exit, usage};
 
 /// Fault anonymous memory from many threads and measure the throughput.
@@ -131,8 +131,11 @@ impl FloodArgs {
 /// A bar that fills with time.
 fn progress(duration: Duration, threads: usize) -> ProgressBar {
     let bar = ProgressBar::new(duration.as_millis() as u64);
-    bar.set_message(format!("flooding with {threads} threads"));
-    show(bar, "{msg} {bar:40} {elapsed}", |bar| bar.set_position(bar.elapsed().as_millis() as u64))
+    let started = Instant::now();
+    show(bar, "{msg} {bar:40} {elapsed}", move || Shown {
+        position: started.elapsed().as_millis() as u64,
+        message: format!("flooding with {threads} threads"),
+    })
 }
 
 #[cfg(test)]

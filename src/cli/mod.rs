@@ -3,6 +3,7 @@
 mod check;
 mod flood;
 mod interrupt;
+mod numbers;
 mod output;
 mod parse;
 mod progress;

@@ -174,6 +174,7 @@ impl<P: Platform> Page<P> {
     }
 
     /// Ghost: the words of the frame are set up now.
+    #[track_caller]
     pub(super) fn contents_written(&self) {
         if P::CHECKED {
             self.contents.set(self.contents.get() + 1);

@@ -22,7 +22,7 @@ mod seam;
 mod set_once;
 mod story;
 
-pub use exploration::{Exploration, Extent, Verdict, Watch};
+pub use exploration::{Exploration, Extent, PctBound, Verdict, Watch};
 pub use geometry::{AddressLayout, FourLevels, Geometry, Shape, TwoLevels, X86_64};
 pub use native::Native;
 pub use probe::{Call, Event, enter, remark};

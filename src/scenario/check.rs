@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::oracle::Evaluated;
 use crate::platform::interleaved::{self, Interleaved, Search};
 use crate::platform::loom::{self, Bounds, Environment, Loom};
-use crate::platform::{self, Arc, Exploration, Extent, FourLevels, Platform, Shape, TwoLevels, Watch};
+use crate::platform::{self, Arc, Exploration, Extent, FourLevels, PctBound, Platform, Shape, TwoLevels, Watch};
 
 use super::definition::{LoomReach, Scenario, ShapeName};
 use super::run::run;
@@ -61,6 +61,23 @@ pub struct CheckReport {
     pub evaluated: Evaluated,
     /// The failing execution, as far as the engine can tell it.
     pub counterexample: Option<String>,
+    /// All executions that there are, as far as the engine could tell when it was stopped.
+    pub estimate: Option<u64>,
+    /// What PCT promises of its executions.
+    pub pct: Option<PctBound>,
+    /// The bounds on preemptions that were tried in turn. The report is that of the last one, except for the time.
+    pub bounds: Vec<TriedBound>,
+}
+
+/// What a bound on preemptions brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriedBound {
+    /// Preemptions in one execution, at most.
+    pub preemptions: usize,
+    /// Executions run, those within a smaller bound among them.
+    pub executions: u64,
+    /// The outcomes that no smaller bound reached.
+    pub new_outcomes: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -69,8 +86,42 @@ struct Tally {
     evaluated: Evaluated,
 }
 
-/// Plays the scenario under every schedule that the engine tries.
+/// Plays the scenario under every schedule that the engine tries. The interleaver comes to a bound on preemptions by
+/// all smaller ones, so that it finds a failure with the fewest.
 pub fn check(scenario: &'static Scenario, engine: Engine, watch: &Watch) -> CheckReport {
+    if let Engine::Interleaver { search: Search::Preemptions(most) } = engine {
+        return check_bounds(scenario, most, watch);
+    }
+    check_once(scenario, engine, watch)
+}
+
+fn check_bounds(scenario: &'static Scenario, most: usize, watch: &Watch) -> CheckReport {
+    let (mut bounds, mut known) = (Vec::new(), BTreeSet::new());
+    let mut elapsed = Duration::ZERO;
+    loop {
+        let preemptions = bounds.len();
+        let engine = Engine::Interleaver { search: Search::Preemptions(preemptions) };
+        let report = check_once(scenario, engine, watch);
+        elapsed += report.elapsed;
+        let new_outcomes = report.reached.keys().filter(|outcome| known.insert((*outcome).clone())).cloned().collect();
+        bounds.push(TriedBound { preemptions, executions: report.executions, new_outcomes });
+        if preemptions == most || !report.verdict.may_change_with_more() {
+            return CheckReport { elapsed, bounds, ..report };
+        }
+    }
+}
+
+impl Verdict {
+    /// Whether going further could bring something that is not known yet.
+    fn may_change_with_more(&self) -> bool {
+        match self {
+            Self::Holds | Self::HoldsPartly | Self::Unreached(_) => true,
+            Self::Violated(_) | Self::Undeclared(_) | Self::Stopped => false,
+        }
+    }
+}
+
+fn check_once(scenario: &'static Scenario, engine: Engine, watch: &Watch) -> CheckReport {
     let tally = Arc::new(Mutex::new(Tally::default()));
     let exploration = match scenario.shape {
         ShapeName::TwoLevels => play::<TwoLevels>(scenario, engine, watch, &tally),
@@ -85,6 +136,9 @@ pub fn check(scenario: &'static Scenario, engine: Engine, watch: &Watch) -> Chec
         reached,
         evaluated,
         counterexample: exploration.counterexample,
+        estimate: exploration.estimate,
+        pct: exploration.pct,
+        bounds: Vec::new(),
     }
 }
 

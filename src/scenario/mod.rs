@@ -17,7 +17,7 @@ mod read_write;
 mod same_pte;
 mod tables;
 
-pub use check::{CheckReport, Engine, Verdict, check};
+pub use check::{CheckReport, Engine, TriedBound, Verdict, check};
 pub use definition::{Actor, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, execute, munmap, read, write};
 pub use library::library;
 pub use outcome::Outcome;

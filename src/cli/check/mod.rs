@@ -1,31 +1,30 @@
 //! `pagerace check`.
 
+mod bar;
 mod report;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 use crate::platform::interleaved::Search;
-use crate::platform::{Arc, Watch};
 use crate::scenario::{CheckReport, Engine, Scenario, check, library};
 
-use super::interrupt::stop_flag;
-use super::progress::show;
 use super::{Exit, usage};
+use bar::Watches;
 use report::Style;
 
 /// Run the scenario library under a model checker.
 ///
 /// Each scenario is a small world with two or three threads. The checker runs it under every schedule
 /// within the extent that its line shows, evaluates the invariants at the end of each execution, and
-/// compares the outcomes with those that the scenario declares.
+/// compares the outcomes with those that the scenario declares. Ctrl-C ends it early: what was done is
+/// reported, with an estimate of the whole from the branches that were known by then.
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// Scenarios to run; all if none is named
@@ -40,7 +39,12 @@ pub(super) struct Check {
     /// Scenarios that are checked at a time; as many as there are cores if not given
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// Preemptions in one execution, at most; for loom in place of each scenario's own bound
+    /// Preemptions in one execution, at most
+    ///
+    /// The interleaver takes the bounds 0, 1, 2 .. N in turn, says of each whether it reached a new
+    /// outcome, and ends at the first failure, which so has the fewest preemptions. It then enumerates
+    /// schedules one by one: its reduction does not go with a bound, so that 3 can take longer than no
+    /// bound at all. For loom, N stands in place of each scenario's own bound.
     #[arg(long, value_name = "N")]
     preemptions: Option<u8>,
     /// Executions of each scenario, for pct and random
@@ -62,10 +66,10 @@ pub(super) struct Check {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum EngineName {
-    /// The loom crate, within a bound on preemptions where the world is too large for it
-    Loom,
     /// The model checker of this project: every interleaving, once each
     Interleaver,
+    /// The loom crate: stale reads too, within a bound on preemptions where the world is too large for it
+    Loom,
     /// Random priorities: a sample that finds a bug of a given depth with a known probability
     Pct,
     /// Random walks: a sample
@@ -89,7 +93,8 @@ impl Check {
         let chosen: Vec<_> =
             library().filter(|it| self.names.is_empty() || self.names.iter().any(|name| name == it.name)).collect();
         if self.list {
-            chosen.iter().for_each(|scenario| self.style().list(scenario));
+            let style = self.style();
+            chosen.iter().for_each(|scenario| style.list(scenario));
             return Exit::Holds;
         }
         let checked = self.check_all(&chosen);
@@ -119,7 +124,22 @@ impl Check {
     }
 
     fn style(&self) -> Style {
-        Style { json: self.json, verbose: self.verbose, engine: self.engine.name() }
+        Style { json: self.json, verbose: self.verbose, engine: self.engine.name(), again: self.again() }
+    }
+
+    /// The command that does the same with one scenario.
+    fn again(&self) -> String {
+        let mut words = format!("pagerace check --engine {}", self.engine.name());
+        if let Some(preemptions) = self.preemptions {
+            words += &format!(" --preemptions {preemptions}");
+        }
+        let (executions, seed, depth) = (self.executions, self.seed, self.depth);
+        match self.engine {
+            EngineName::Interleaver | EngineName::Loom => {}
+            EngineName::Random => words += &format!(" --executions {executions} --seed {seed}"),
+            EngineName::Pct => words += &format!(" --executions {executions} --seed {seed} --depth {depth}"),
+        }
+        words
     }
 
     fn jobs(&self) -> usize {
@@ -144,17 +164,18 @@ impl Check {
         let engine = self.engine();
         let pool =
             rayon::ThreadPoolBuilder::new().num_threads(self.jobs()).build().expect("the host has a few threads");
-        let watches = Watches::new(chosen.len());
+        let watches = Watches::on(chosen);
         let bar = watches.show();
         let style = self.style();
         style.head();
         let (sender, finished) = mpsc::channel();
         let checked = thread::scope(|scope| {
-            let printer = scope.spawn(|| print_in_order(style, finished, &bar));
+            let printer = scope.spawn(|| print_in_order(&style, finished, &bar));
             pool.install(|| {
                 let each = chosen.par_iter().enumerate().with_max_len(1);
                 each.for_each_with(sender, |sender, (index, scenario)| {
-                    let report = check(scenario, engine, &watches.0[index]);
+                    let report = check(scenario, engine, watches.of(index));
+                    watches.of(index).finish();
                     sender.send((index, (*scenario, report))).expect("the printer outlives all senders");
                 });
             });
@@ -176,7 +197,7 @@ impl EngineName {
     }
 }
 
-fn print_in_order(style: Style, finished: Receiver<(usize, Checked)>, bar: &ProgressBar) -> Vec<Checked> {
+fn print_in_order(style: &Style, finished: Receiver<(usize, Checked)>, bar: &ProgressBar) -> Vec<Checked> {
     let mut waiting = BTreeMap::new();
     let mut printed = Vec::new();
     for (index, checked) in finished {
@@ -187,29 +208,4 @@ fn print_in_order(style: Style, finished: Receiver<(usize, Checked)>, bar: &Prog
         }
     }
     printed
-}
-
-/// A watch on each scenario, all with one stop flag.
-#[derive(Clone)]
-struct Watches(Vec<Watch>);
-
-impl Watches {
-    fn new(scenarios: usize) -> Self {
-        let stop = stop_flag();
-        Self((0..scenarios).map(|_| Watch::new(Arc::clone(&stop))).collect())
-    }
-
-    /// A bar that fills with the scenarios, and within one with what the engine says that it has explored.
-    fn show(&self) -> ProgressBar {
-        const PER_SCENARIO: f64 = 1000.0;
-        let (watches, started) = (self.clone(), Instant::now());
-        let bar = ProgressBar::new(watches.0.len() as u64 * PER_SCENARIO as u64);
-        show(bar, "{bar:30} {msg} {elapsed}", move |bar| {
-            let executions: u64 = watches.0.iter().map(Watch::executions).sum();
-            let explored: f64 = watches.0.iter().map(Watch::explored).sum();
-            let rate = executions as f64 / started.elapsed().as_secs_f64().max(0.001);
-            bar.set_position((explored * PER_SCENARIO) as u64);
-            bar.set_message(format!("{executions} executions, {rate:.0}/s"));
-        })
-    }
 }

@@ -1,16 +1,20 @@
-//! Programs a to g, written once and built for each engine.
+//! Programs a to h, written once and built for each engine.
+
+/// Their names, and what they do.
+pub const NAMES: [(&str, &str); 8] = [
+    ("a", "2 threads x 2 lock/unlock of one mutex"),
+    ("b", "3 threads x 2 fetch_add whose results are used"),
+    ("c", "3 threads x {lock, load, store, unlock} on 2 mutexes in turn"),
+    ("d", "2 threads x 6 loads of distinct atomics, then 1 CAS on a shared one"),
+    ("e", "3 threads x {mm.read, vma.read, CAS one pte}"),
+    ("f", "3 threads, mm.read, split PTL (two share one), load/store own pte"),
+    ("g", "2 x {mm.read, ptl, load/store} + 1 x {mm.write, ptl, store}"),
+    ("h", "4 threads x 3 fetch_add whose results are used"),
+];
 
 macro_rules! programs {
     () => {
-        pub const PROGRAMS: [(&str, fn()); 7] = [
-            ("a: 2 threads x 2 lock/unlock of one mutex", a),
-            ("b: 3 threads x 2 fetch_add, results used", b),
-            ("c: 3 threads x {lock, load, store, unlock} on 2 mutexes in turn", c),
-            ("d: 2 threads x 6 loads of distinct atomics, then 1 CAS on a shared one", d),
-            ("e: 3 threads x {mm.read, vma.read, CAS one pte}", e),
-            ("f: 3 threads, mm.read, split PTL (two share one), load/store own pte", f),
-            ("g: 2 x {mm.read, ptl, load/store} + 1 x {mm.write, ptl, store}", g),
-        ];
+        pub const PROGRAMS: [fn(); 8] = [a, b, c, d, e, f, g, h];
 
         fn threads<W: Send + Sync + 'static>(world: W, n: usize, body: fn(&W, usize)) {
             let world = std::sync::Arc::new(world);
@@ -98,8 +102,7 @@ macro_rules! programs {
             });
         }
 
-        #[allow(dead_code)]
-        pub fn adds() {
+        fn h() {
             threads(AtomicU64::new(0), 4, |x, _| {
                 for _ in 0..3 {
                     std::hint::black_box(x.fetch_add(1, SeqCst));
