@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use interleaver::Frontier;
+
 /// How an exploration ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -43,6 +45,8 @@ pub struct Exploration {
     pub counterexample: Option<String>,
     /// Wall-clock time.
     pub elapsed: Duration,
+    /// What is left of a search that stopped before its end, or of one that was only a shard.
+    pub left: Option<Frontier>,
 }
 
 /// The probability with which PCT finds a bug, if there is one (Burckhardt and others, ASPLOS 2010).

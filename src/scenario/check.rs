@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::oracle::Evaluated;
-use crate::platform::interleaved::{self, Interleaved, Search};
+use crate::platform::interleaved::{self, Frontier, Interleaved, Part, Search};
 use crate::platform::loom::{self, Bounds, Environment, Loom};
 use crate::platform::{self, Arc, Exploration, Extent, FourLevels, PctBound, Platform, Shape, TwoLevels, Watch};
 
@@ -67,6 +67,8 @@ pub struct CheckReport {
     pub pct: Option<PctBound>,
     /// The bounds on preemptions that were tried in turn. The report is that of the last one, except for the time.
     pub bounds: Vec<TriedBound>,
+    /// What is left, if the search stopped before its end or was a shard.
+    pub left: Option<Frontier>,
 }
 
 /// What a bound on preemptions brought.
@@ -92,7 +94,20 @@ pub fn check(scenario: &'static Scenario, engine: Engine, watch: &Watch) -> Chec
     if let Engine::Interleaver { search: Search::Preemptions(most) } = engine {
         return check_bounds(scenario, most, watch);
     }
-    check_once(scenario, engine, watch)
+    check_part(scenario, engine, Part::whole(1), &BTreeMap::new(), watch)
+}
+
+/// As [`check`], for a part of the search; `reached` is what the parts before it reached. The judgement is on all of
+/// them.
+pub fn check_part(
+    scenario: &'static Scenario,
+    engine: Engine,
+    part: Part,
+    reached: &BTreeMap<String, u64>,
+    watch: &Watch,
+) -> CheckReport {
+    let tally = Tally { reached: reached.clone(), evaluated: Evaluated::default() };
+    check_once(scenario, engine, part, tally, watch)
 }
 
 fn check_bounds(scenario: &'static Scenario, most: usize, watch: &Watch) -> CheckReport {
@@ -101,7 +116,7 @@ fn check_bounds(scenario: &'static Scenario, most: usize, watch: &Watch) -> Chec
     loop {
         let preemptions = bounds.len();
         let engine = Engine::Interleaver { search: Search::Preemptions(preemptions) };
-        let report = check_once(scenario, engine, watch);
+        let report = check_once(scenario, engine, Part::whole(1), Tally::default(), watch);
         elapsed += report.elapsed;
         let new_outcomes = report.reached.keys().filter(|outcome| known.insert((*outcome).clone())).cloned().collect();
         bounds.push(TriedBound { preemptions, executions: report.executions, new_outcomes });
@@ -121,11 +136,11 @@ impl Verdict {
     }
 }
 
-fn check_once(scenario: &'static Scenario, engine: Engine, watch: &Watch) -> CheckReport {
-    let tally = Arc::new(Mutex::new(Tally::default()));
+fn check_once(scenario: &'static Scenario, engine: Engine, part: Part, tally: Tally, watch: &Watch) -> CheckReport {
+    let tally = Arc::new(Mutex::new(tally));
     let exploration = match scenario.shape {
-        ShapeName::TwoLevels => play::<TwoLevels>(scenario, engine, watch, &tally),
-        ShapeName::FourLevels => play::<FourLevels>(scenario, engine, watch, &tally),
+        ShapeName::TwoLevels => play::<TwoLevels>(scenario, engine, part, watch, &tally),
+        ShapeName::FourLevels => play::<FourLevels>(scenario, engine, part, watch, &tally),
     };
     let Tally { reached, evaluated } = tally.lock().expect("a failing model leaves no lock behind").clone();
     CheckReport {
@@ -139,12 +154,14 @@ fn check_once(scenario: &'static Scenario, engine: Engine, watch: &Watch) -> Che
         estimate: exploration.estimate,
         pct: exploration.pct,
         bounds: Vec::new(),
+        left: exploration.left,
     }
 }
 
 fn play<G: Shape>(
     scenario: &'static Scenario,
     engine: Engine,
+    part: Part,
     watch: &Watch,
     tally: &Arc<Mutex<Tally>>,
 ) -> Exploration {
@@ -152,7 +169,7 @@ fn play<G: Shape>(
     match engine {
         Engine::Interleaver { search } => {
             let body = move || play_once::<Interleaved<G>>(scenario, &tally);
-            interleaved::explore(scenario.name, search, watch, body)
+            interleaved::explore_part(scenario.name, search, part, watch, body)
         }
         Engine::Loom { preemptions } => {
             let bounds = Bounds {

@@ -7,6 +7,7 @@
 
 mod check;
 mod definition;
+mod left;
 mod library;
 mod outcome;
 mod run;
@@ -17,8 +18,9 @@ mod read_write;
 mod same_pte;
 mod tables;
 
-pub use check::{CheckReport, Engine, TriedBound, Verdict, check};
+pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part};
 pub use definition::{Actor, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, execute, munmap, read, write};
+pub use left::{BadLeft, Left};
 pub use library::library;
 pub use outcome::Outcome;
 pub use run::{Played, run};

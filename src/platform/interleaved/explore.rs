@@ -2,9 +2,27 @@
 
 use std::fmt;
 
-use interleaver::{Builder, Progress, Reason, Report, Stop, Strategy};
+use interleaver::{Builder, Frontier, Progress, Reason, Report, Stop, Strategy};
 
 use super::super::exploration::{Exploration, Extent, PctBound, Verdict, Watch};
+
+/// How much of a search is done here, and by how many.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// OS threads that share the search; it counts the same whatever their number.
+    pub jobs: usize,
+    /// Executions after which to stop.
+    pub budget: Option<u64>,
+    /// What an earlier part left; everything if there is none.
+    pub from: Option<Frontier>,
+}
+
+impl Part {
+    /// All of it.
+    pub fn whole(jobs: usize) -> Self {
+        Self { jobs, budget: None, from: None }
+    }
+}
 
 /// Which schedules are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +55,22 @@ const EXECUTIONS_BETWEEN_LOOKS: u64 = 16;
 
 /// Runs `body` under every schedule of the search; a failure is shrunk.
 pub fn explore(name: &str, search: Search, watch: &Watch, body: impl Fn() + Send + Sync + 'static) -> Exploration {
+    explore_part(name, search, Part::whole(1), watch, body)
+}
+
+/// As [`explore`], for a part of the search.
+pub fn explore_part(
+    name: &str,
+    search: Search,
+    part: Part,
+    watch: &Watch,
+    body: impl Fn() + Send + Sync + 'static,
+) -> Exploration {
     let (counting, looking) = (watch.clone(), watch.clone());
-    let builder = configured(name, search)
+    let mut builder = configured(name, search).jobs(part.jobs);
+    builder.budget = builder.budget.or(part.budget);
+    builder.resume = part.from;
+    let builder = builder
         .stop_flag(watch.stop_flag())
         .on_progress(EXECUTIONS_BETWEEN_LOOKS, move |progress| looking.set_explored(explored(search, progress)));
     let report = builder.check(move || {
@@ -57,6 +89,7 @@ pub fn explore(name: &str, search: Search, watch: &Watch, body: impl Fn() + Send
         pct: pct_bound(search, &report),
         counterexample: report.shrunk.as_ref().or(report.failure.as_ref()).map(ToString::to_string),
         elapsed: report.elapsed,
+        left: report.frontier,
     }
 }
 
@@ -80,14 +113,14 @@ fn explored(search: Search, progress: &Progress) -> f64 {
     }
 }
 
-/// All that there is to run, if it was stopped before that. The watch knows it from the branches that were known when
-/// the search was under way.
+/// All that there is to run, if it was stopped before that, from the branches that were known then.
 fn estimate(search: Search, report: &Report, watch: &Watch) -> Option<u64> {
-    if report.stopped != Some(Stop::Interrupted) {
+    if !matches!(report.stopped, Some(Stop::Interrupted | Stop::Budget)) {
         return None;
     }
     match search {
-        Search::Everything | Search::Preemptions(_) => watch.estimate(),
+        Search::Everything => Some(report.estimate as u64).filter(|_| report.estimate.is_finite()),
+        Search::Preemptions(_) => watch.estimate(),
         Search::Random { executions, .. } | Search::Pct { executions, .. } => Some(executions),
     }
 }
@@ -102,6 +135,8 @@ fn pct_bound(search: Search, report: &Report) -> Option<PctBound> {
 fn verdict(report: &Report) -> Verdict {
     match (&report.failure, report.stopped) {
         (Some(failure), _) => Verdict::Violated(Words(&failure.reason).to_string()),
+        // A shard that is through with its own part has decided nothing about the whole.
+        (None, None) if report.frontier.is_some() => Verdict::Stopped,
         (None, None | Some(Stop::Sampling)) => Verdict::Holds,
         (None, Some(_)) => Verdict::Stopped,
     }
@@ -152,7 +187,7 @@ mod tests {
         assert_eq!((all.verdict, all.executions, all.estimate), (Verdict::Holds, 90, None));
         let (some, watch) = stopped_after(64, Search::Everything);
         assert_eq!((some.verdict, some.executions), (Verdict::Stopped, 64));
-        assert_eq!(some.estimate, watch.estimate());
+        assert!(watch.estimate().is_some());
         // The known branches do not tell all, but they are more than what is done.
         let estimate = some.estimate.expect("64 executions tell something");
         assert!((65..=180).contains(&estimate), "{estimate} of 90");

@@ -17,7 +17,8 @@ use super::geometry::{Geometry, Shape};
 use super::probe::Event;
 use super::seam::{AtomicWord, GARBAGE, NewLock, Platform, RaceWord, Tally};
 
-pub use explore::{Search, explore};
+pub use explore::{Part, Search, explore, explore_part};
+pub use interleaver::{BadFrontier, BadMerge, Frontier};
 
 /// interleaver's threads over page tables of shape `G`.
 #[derive(Debug)]
