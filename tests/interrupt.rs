@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 #[test]
 fn an_interrupted_check_reports_what_it_did() {
     let mut check = Command::new(env!("CARGO_BIN_EXE_pagerace"))
-        .args(["check", "--engine", "interleaver", "--jobs", "1"])
+        .args(["check", "--jobs", "1"])
         .args(["same-pte", "same-pte-three-four-levels", "same-pte-three"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -34,7 +34,7 @@ pub(super) struct Check {
     #[arg(long)]
     list: bool,
     /// Who schedules the threads
-    #[arg(long, value_enum, default_value_t = EngineName::Loom)]
+    #[arg(long, value_enum, default_value_t = EngineName::Interleaver)]
     engine: EngineName,
     /// Scenarios that are checked at a time; as many as there are cores if not given
     #[arg(long, value_name = "N")]
