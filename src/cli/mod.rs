@@ -20,7 +20,7 @@ use clap::{Parser, Subcommand};
     version,
     max_term_width = 100,
     after_help = "Start with `pagerace check`. Exit codes: 0 all holds, 1 something was violated, \
-                  2 bad usage, 130 interrupted."
+                  2 bad usage, 3 not decided within the budget, 130 interrupted."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -40,6 +40,8 @@ enum Exit {
     Holds,
     Violated,
     Usage,
+    /// A budget ended it, or it was only a part, before anything was violated or all was explored.
+    Undecided,
     Interrupted,
 }
 
@@ -49,6 +51,7 @@ impl From<Exit> for ExitCode {
             Exit::Holds => Self::SUCCESS,
             Exit::Violated => Self::from(1),
             Exit::Usage => Self::from(2),
+            Exit::Undecided => Self::from(3),
             // What a shell reports of a process that SIGINT ended.
             Exit::Interrupted => Self::from(130),
         }

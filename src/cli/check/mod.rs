@@ -1,6 +1,7 @@
 //! `pagerace check`.
 
 mod bar;
+mod part;
 mod report;
 
 use std::collections::BTreeMap;
@@ -13,10 +14,11 @@ use indicatif::ProgressBar;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 use crate::platform::interleaved::Search;
-use crate::scenario::{CheckReport, Engine, Scenario, check, library};
+use crate::scenario::{CheckReport, Engine, Left, Scenario, check, check_part, library};
 
 use super::{Exit, usage};
 use bar::Watches;
+use part::PartArgs;
 use report::Style;
 
 /// Run the scenario library under a model checker.
@@ -36,7 +38,10 @@ pub(super) struct Check {
     /// Who schedules the threads
     #[arg(long, value_enum, default_value_t = EngineName::Interleaver)]
     engine: EngineName,
-    /// Scenarios that are checked at a time; as many as there are cores if not given
+    /// Threads of this process; as many as there are cores if not given
+    ///
+    /// The interleaver's threads share the search of one scenario after the other. Other engines check so
+    /// many scenarios at a time.
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// Preemptions in one execution, at most
@@ -62,6 +67,8 @@ pub(super) struct Check {
     /// Print one JSON object for each scenario instead of the table
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    part: PartArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -87,18 +94,42 @@ impl Check {
         if self.preemptions.is_some() && matches!(self.engine, EngineName::Pct | EngineName::Random) {
             return usage("a sample has no bound on preemptions", "use --executions N with this engine");
         }
+        if self.part.is_asked_for() && (self.engine != EngineName::Interleaver || self.preemptions.is_some()) {
+            return usage(
+                "only the whole search of the interleaver can be checked in parts",
+                "leave out --engine and --preemptions, or --budget, --left and --prefix",
+            );
+        }
         if let Some(error) = self.bad_environment() {
             return usage(&error, "unset the variable, or give it a whole number");
         }
-        let chosen: Vec<_> =
-            library().filter(|it| self.names.is_empty() || self.names.iter().any(|name| name == it.name)).collect();
+        match self.part.taken_up() {
+            Ok(Some(left)) => self.check_and_conclude(&[left.scenario], Some(&left)),
+            Ok(None) => self.check_and_conclude(&self.chosen(), None),
+            Err(exit) => exit,
+        }
+    }
+
+    fn chosen(&self) -> Vec<&'static Scenario> {
+        library().filter(|it| self.names.is_empty() || self.names.iter().any(|name| name == it.name)).collect()
+    }
+
+    fn check_and_conclude(&self, chosen: &[&'static Scenario], taken_up: Option<&Left>) -> Exit {
         if self.list {
             let style = self.style();
             chosen.iter().for_each(|scenario| style.list(scenario));
             return Exit::Holds;
         }
-        let checked = self.check_all(&chosen);
-        self.style().conclude(chosen.len(), &checked)
+        if let Some(exit) = self.part.refuse(chosen.len()) {
+            return exit;
+        }
+        let checked = self.check_all(chosen, taken_up);
+        let exit = self.style().conclude(chosen.len(), &checked);
+        let before = taken_up.map_or(0, |left| left.executions);
+        match checked.as_slice() {
+            [only] if self.part.is_asked_for() => self.part.conclude(&self.style(), only, before).err().unwrap_or(exit),
+            _ => exit,
+        }
     }
 
     /// loom reads these itself, and panics at what it does not understand.
@@ -124,7 +155,8 @@ impl Check {
     }
 
     fn style(&self) -> Style {
-        Style { json: self.json, verbose: self.verbose, engine: self.engine.name(), again: self.again() }
+        let undecided = if self.part.is_asked_for() { Exit::Undecided } else { Exit::Interrupted };
+        Style { json: self.json, verbose: self.verbose, engine: self.engine.name(), again: self.again(), undecided }
     }
 
     /// The command that does the same with one scenario.
@@ -160,10 +192,12 @@ impl Check {
     }
 
     /// Checks all, and prints each line as soon as those before it are printed.
-    fn check_all(&self, chosen: &[&'static Scenario]) -> Vec<Checked> {
+    fn check_all(&self, chosen: &[&'static Scenario], taken_up: Option<&Left>) -> Vec<Checked> {
         let engine = self.engine();
+        let shared = engine == Engine::Interleaver { search: Search::Everything };
+        let (side_by_side, sharing) = if shared { (1, self.jobs()) } else { (self.jobs(), 1) };
         let pool =
-            rayon::ThreadPoolBuilder::new().num_threads(self.jobs()).build().expect("the host has a few threads");
+            rayon::ThreadPoolBuilder::new().num_threads(side_by_side).build().expect("the host has a few threads");
         let watches = Watches::on(chosen);
         let bar = watches.show();
         let style = self.style();
@@ -174,7 +208,13 @@ impl Check {
             pool.install(|| {
                 let each = chosen.par_iter().enumerate().with_max_len(1);
                 each.for_each_with(sender, |sender, (index, scenario)| {
-                    let report = check(scenario, engine, watches.of(index));
+                    let watch = watches.of(index);
+                    let report = if shared {
+                        let (part, reached) = self.part.of(sharing, taken_up);
+                        check_part(scenario, engine, part, &reached, watch)
+                    } else {
+                        check(scenario, engine, watch)
+                    };
                     watches.of(index).finish();
                     sender.send((index, (*scenario, report))).expect("the printer outlives all senders");
                 });

@@ -1,10 +1,12 @@
 //! What `pagerace check` prints.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
 use crate::oracle::Evaluated;
+use crate::platform::interleaved::Frontier;
 use crate::platform::{Extent, PctBound};
 use crate::scenario::{CheckReport, Scenario, TriedBound, Verdict};
 
@@ -20,6 +22,8 @@ pub(super) struct Style {
     pub(super) engine: &'static str,
     /// The command that does the same with the scenario that is named behind it.
     pub(super) again: String,
+    /// How the command ends when a scenario was not decided.
+    pub(super) undecided: Exit,
 }
 
 impl Style {
@@ -32,6 +36,13 @@ impl Style {
             line(format_args!("{object}"));
         } else {
             line(format_args!("{:<28}{}", scenario.name, scenario.claim));
+        }
+    }
+
+    /// Says something to people; JSON is for machines.
+    pub(super) fn say(&self, words: fmt::Arguments<'_>) {
+        if !self.json {
+            line(words);
         }
     }
 
@@ -106,7 +117,7 @@ impl Style {
         }
         match (failed, stopped) {
             (0, 0) => Exit::Holds,
-            (0, _) => Exit::Interrupted,
+            (0, _) => self.undecided,
             _ => Exit::Violated,
         }
     }
@@ -200,6 +211,7 @@ struct Line<'a> {
     seconds: f64,
     explored: String,
     estimated_executions: Option<u64>,
+    branches_left: Option<usize>,
     pct: Option<Pct>,
     bounds: Vec<serde_json::Value>,
     reached: &'a BTreeMap<String, u64>,
@@ -222,6 +234,7 @@ impl<'a> Line<'a> {
             seconds: report.elapsed.as_secs_f64(),
             explored: explored(engine, report),
             estimated_executions: report.estimate,
+            branches_left: report.left.as_ref().map(Frontier::branches),
             pct: report.pct.map(|bound| Pct::of(bound, report.executions)),
             bounds: report.bounds.iter().map(bound_json).collect(),
             reached: &report.reached,
