@@ -57,6 +57,7 @@ mod check;
 mod counter;
 mod engine;
 mod frontier;
+pub mod future;
 pub mod hint;
 mod local;
 pub mod raw;
