@@ -58,6 +58,7 @@ mod counter;
 mod engine;
 mod explore;
 mod frontier;
+pub mod future;
 pub mod hint;
 mod local;
 pub mod raw;

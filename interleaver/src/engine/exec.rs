@@ -224,6 +224,7 @@ pub(crate) struct Scratch {
     pub candidates: Vec<EventId>,
     pub alternatives: Vec<u16>,
     pub kept: Vec<EventId>,
+    pub values: Vec<u64>,
 }
 
 impl Exec {

@@ -487,7 +487,9 @@ fn note_truths(me: Tid, call: *mut Cond, obj: ObjId, id: EventId) {
     if obj == ObjId::NONE {
         return;
     }
-    let mut values = vec![exec().obj(obj).init];
+    let mut values = std::mem::take(&mut exec().scratch.values);
+    values.clear();
+    values.push(exec().obj(obj).init);
     let mut at = exec().obj(obj).last_link;
     while at != super::exec::NO_LINK {
         let link = exec().links[at as usize];
@@ -498,10 +500,11 @@ fn note_truths(me: Tid, call: *mut Cond, obj: ObjId, id: EventId) {
     }
     values.sort_unstable();
     values.dedup();
-    for value in values {
+    for &value in &values {
         let truth = glance(me, call, Some(value), PeekOutcome::Simple).verdict != Verdict::Fails;
         exec().truths.push((id, value, truth));
     }
+    exec().scratch.values = values;
 }
 
 /// Before the races of a deadlock: the truths of all conditions that are still waited for.

@@ -330,6 +330,12 @@ impl AtomicBool {
         self.0.fetch_xor(u8::from(value), order) != 0
     }
 
+    /// Logical nand; returns the old value.
+    #[track_caller]
+    pub fn fetch_nand(&self, value: bool, order: Ordering) -> bool {
+        self.0.rmw(u8::from(value), order, |old| u8::from(old & u8::from(value) == 0)) != 0
+    }
+
     /// Runs `f` on the value, which nobody else can reach.
     pub fn with_mut<R>(&mut self, f: impl FnOnce(&mut bool) -> R) -> R {
         self.0.with_mut(|v| {

@@ -2,10 +2,12 @@
 
 mod barrier;
 mod bit_lock;
+mod channel;
 mod choice;
 mod common;
 mod condvar;
 mod counter;
+mod future;
 mod once;
 mod parking;
 mod poison;
