@@ -74,7 +74,7 @@ fn limits(builder: &Builder) -> Limits {
 impl<'f> Worker<'f> {
     pub(crate) fn new(builder: &Builder, strategy: Strategy, code: Code<'f>) -> Worker<'f> {
         hook::install();
-        let exec = Exec::new(limits(builder), Plan::new(strategy));
+        let exec = Exec::borrow(limits(builder), Plan::new(strategy));
         let runtime = Box::new(Runtime::new(exec, builder.stack_bytes));
         Worker { runtime, code, epoch: 0, epochs_end: 0, counts: Counts::default() }
     }

@@ -43,7 +43,7 @@ impl Clocks {
 
     /// Adds a clock that is zero.
     pub(crate) fn push_zero(&mut self) {
-        (0..self.stride).for_each(|_| self.flat.push(0));
+        self.flat.extend_with(0, self.stride);
     }
 
     pub(crate) fn push_copy(&mut self, clock: &[u32]) {
@@ -79,7 +79,7 @@ impl Clocks {
         if self.stride > 0 {
             for clock in old.chunks(self.stride) {
                 self.flat.extend_from_slice(clock);
-                (self.stride..stride).for_each(|_| self.flat.push(0));
+                self.flat.extend_with(0, stride - self.stride);
             }
         }
         self.stride = stride;

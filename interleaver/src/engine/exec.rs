@@ -18,7 +18,8 @@ use super::happens::Happens;
 use super::op::{Access, Class, Effect, EventId, Kind, ObjId, ObjKind, ObjName, Op, Place, Tid};
 use super::retained::Retained;
 use crate::report::Reason;
-use crate::search::plan::Plan;
+use crate::search::plan::{Plan, Strategy};
+use std::cell::Cell;
 use std::panic::Location;
 use std::sync::atomic::Ordering;
 
@@ -227,7 +228,26 @@ pub(crate) struct Scratch {
     pub values: Vec<u64>,
 }
 
+thread_local! {
+    static SPARE: Cell<Option<Box<Exec>>> = const { Cell::new(None) };
+}
+
 impl Exec {
+    /// With the vectors of the last check on this OS thread, if there was one (X3).
+    pub(crate) fn borrow(limits: Limits, plan: Plan) -> Exec {
+        match SPARE.try_with(Cell::take).ok().flatten() {
+            Some(spare) => Exec { limits, plan, ..*spare },
+            None => Exec::new(limits, plan),
+        }
+    }
+
+    /// Keeps the vectors for the next check on this OS thread.
+    pub(crate) fn give_back(mut self) {
+        self.plan = Plan::new(Strategy::Away);
+        // When the OS thread is ending there is no next check, and they are dropped here.
+        _ = SPARE.try_with(|spare| spare.set(Some(Box::new(self))));
+    }
+
     pub(crate) fn new(limits: Limits, plan: Plan) -> Exec {
         Exec {
             limits,

@@ -38,10 +38,26 @@ impl<T: Copy> Retained<T> {
         self.len += 1;
     }
 
-    pub(crate) fn extend_from_slice(&mut self, elements: &[T]) {
-        for &element in elements {
-            self.push(element);
+    /// Adds so many copies of an element.
+    pub(crate) fn extend_with(&mut self, element: T, count: usize) {
+        let end = self.len + count;
+        if self.list.len() < end {
+            self.list.resize(end, element);
         }
+        self.list[self.len..end].fill(element);
+        self.len = end;
+    }
+
+    pub(crate) fn extend_from_slice(&mut self, elements: &[T]) {
+        let end = self.len + elements.len();
+        match self.list.get_mut(self.len..end) {
+            Some(slots) => slots.copy_from_slice(elements),
+            None => {
+                self.list.truncate(self.len);
+                self.list.extend_from_slice(elements);
+            }
+        }
+        self.len = end;
     }
 }
 

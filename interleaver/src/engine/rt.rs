@@ -16,6 +16,7 @@ use super::exec::{Condition, Exec, PeekOutcome, Peeking, Phase, Status};
 use super::op::{Class, EventId, Kind, ObjId, ObjKind, Op, Place, Tid};
 use crate::report::Reason;
 use crate::search::decide::Next;
+use crate::search::plan::{Plan, Strategy};
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::Location;
@@ -60,6 +61,8 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         std::mem::take(&mut self.pool).give_back();
+        let nothing = Exec::new(self.exec.limits, Plan::new(Strategy::Away));
+        std::mem::replace(&mut self.exec, nothing).give_back();
     }
 }
 

@@ -124,6 +124,8 @@ struct Inner {
     root: BranchId,
     order: Order,
     closed: bool,
+    /// Used again by each `weight_left`, which progress bars ask for often.
+    weights: Vec<(BranchId, f64)>,
 }
 
 /// Which task is taken next. Any order is right; the first keeps the tree small (S3).
@@ -326,7 +328,7 @@ impl Inner {
     fn new(twigs: &[Twig], order: Order) -> Inner {
         let mut branches = Branches::default();
         let root = branches.chain(&[Twig::ROOT.step]);
-        let mut inner = Inner { branches, marks: vec![Mark::DONE], root, order, closed: false };
+        let mut inner = Inner { branches, marks: vec![Mark::DONE], root, order, closed: false, weights: Vec::new() };
         let mut line: Vec<BranchId> = Vec::new();
         for twig in twigs {
             let branch = match line.get(..twig.depth as usize).and_then(<[_]>::last) {
@@ -452,9 +454,10 @@ impl Inner {
         fixed
     }
 
-    fn weight_left(&self) -> f64 {
+    fn weight_left(&mut self) -> f64 {
         let mut sum = 0.0;
-        let mut stack = vec![(self.root, 1.0)];
+        let mut stack = std::mem::take(&mut self.weights);
+        stack.push((self.root, 1.0));
         while let Some((at, weight)) = stack.pop() {
             let mark = &self.marks[at.index()];
             let count = self.children(at).count();
@@ -466,6 +469,7 @@ impl Inner {
             }
             stack.extend(self.children(at).map(|child| (child, weight / count as f64)));
         }
+        self.weights = stack;
         sum
     }
 
