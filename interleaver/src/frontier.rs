@@ -124,22 +124,25 @@ fn is_fixed(twig: &Twig) -> bool {
 
 /// The tree as it was split, with what each task left below itself; `None` unless each has one owner.
 fn merged_tasks(shards: &[Frontier]) -> Option<Vec<Twig>> {
-    let starts: Vec<Vec<usize>> =
-        shards.iter().map(|s| (0..s.twigs.len()).filter(|&i| is_fixed(&s.twigs[i])).collect()).collect();
+    // Each shard from each of its fixed branches on.
+    let mut from_fixed: Vec<_> =
+        shards.iter().map(|s| (0..s.twigs.len()).filter(|&i| is_fixed(&s.twigs[i])).map(|i| &s.twigs[i..])).collect();
     let mut merged = Vec::new();
-    for number in 0..starts[0].len() {
-        let here = |shard: usize| &shards[shard].twigs[starts[shard][number]..];
-        let owners: Vec<usize> = (0..shards.len()).filter(|&s| here(s)[0].origin == Origin::Fixed).collect();
-        match owners.as_slice() {
-            &[owner] => {
-                merged.push(here(owner)[0].clone());
-                merged.extend(here(owner)[1..].iter().take_while(|t| t.origin == Origin::Own).cloned());
-            }
-            all if all.len() == shards.len() => merged.push(here(0)[0].clone()),
-            _ => return None,
+    loop {
+        let here: Vec<&[Twig]> = from_fixed.iter_mut().filter_map(Iterator::next).collect();
+        if here.is_empty() {
+            return Some(merged);
+        }
+        let mut owners = here.iter().filter(|tail| tail[0].origin == Origin::Fixed);
+        let owner = owners.next()?;
+        let others = owners.count();
+        merged.push(owner[0].clone());
+        if others == 0 {
+            merged.extend(owner[1..].iter().take_while(|t| t.origin == Origin::Own).cloned());
+        } else if others + 1 != shards.len() {
+            return None;
         }
     }
-    Some(merged)
 }
 
 /// A sequence that a shard would have inserted below a branch that all shards have.

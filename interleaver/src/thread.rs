@@ -4,6 +4,7 @@ use crate::engine::coro::Seat;
 use crate::engine::exec::{Phase, Status};
 use crate::engine::op::{Kind, ObjId, Tid};
 use crate::engine::rt::{self, Mode};
+use crate::engine::spin;
 use crate::report::Reason;
 use std::any::Any;
 use std::io;
@@ -133,7 +134,7 @@ fn take_result<T: 'static>(tid: Tid) -> ThreadResult<T> {
 fn join_tid(tid: Tid, place: crate::engine::op::Place) {
     match rt::mode() {
         Mode::Event => {}
-        Mode::Peeking => rt::too_complex(),
+        Mode::Peeking => spin::too_complex(),
         Mode::Leaving => return,
     }
     let exec = rt::exec();
@@ -163,7 +164,7 @@ where
     T: 'static,
 {
     if let Mode::Peeking = rt::mode() {
-        rt::too_complex();
+        spin::too_complex();
     }
     let runtime = rt::runtime();
     let Some(tid) = runtime.exec.spawn(place) else {

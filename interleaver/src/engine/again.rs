@@ -41,15 +41,17 @@ impl Exec {
             return Again::Over;
         };
         let op = &self.thread(before.tid).pending;
-        let same = self.enabled(before.tid)
-            && op.kind == before.kind
-            && op.obj == before.obj
-            && (!op.kind.depends_on_state() || tree.effect_is(depth, &self.effect_now(before.tid, before.choice)));
-        if same { Again::Step(before.tid, before.choice) } else { Again::Mismatch }
+        let same_step = self.enabled(before.tid) && op.kind == before.kind && op.obj == before.obj;
+        let same_effect = || tree.effect_is(depth, &self.effect_now(before.tid, before.choice));
+        if same_step && (!op.kind.depends_on_state() || same_effect()) {
+            Again::Step(before.tid, before.choice)
+        } else {
+            Again::Mismatch
+        }
     }
 
-    /// Whether the running thread took its next step at this point before, when nobody else has anything to do first. It
-    /// saves the way through the scheduler where a thread takes one step after the other.
+    /// Whether the running thread took its next step at this point before, when nobody else has anything to do first.
+    /// It saves the way through the scheduler where a thread takes one step after the other.
     pub(crate) fn goes_on_again(&mut self, tid: Tid) -> bool {
         if self.events.len() >= self.replayed || self.status != Status::Running || !self.runnable.is_empty() {
             return false;

@@ -162,7 +162,11 @@ impl Exec {
 
     fn wait_words(&self, tid: Tid, cycle: &[Tid]) -> String {
         let op = &self.thread(tid).pending;
-        let mut words = format!("{} waits to {} at {}", self.thread_title(tid), self.op_words(op), op.place);
+        let title = self.thread_title(tid);
+        let mut words = match op.kind {
+            Kind::Granted => format!("{title} waits in the queue for {} at {}", self.obj_title(op.obj), op.place),
+            _ => format!("{title} waits to {} at {}", self.op_words(op), op.place),
+        };
         let mut holders = self.blockers(tid);
         holders.sort_by_key(|h| !cycle.contains(&h.tid));
         for hold in holders.iter().filter(|_| op.kind != Kind::Join) {
@@ -215,34 +219,14 @@ impl Exec {
         self.events.iter().map(decision).collect()
     }
 
-    /// Switches away from a thread that could have gone on: taken as such when the thread's next step is no blocking
-    /// one.
-    fn preemptions(&self) -> u32 {
-        let mut count = 0;
-        for index in 1..self.events.len() {
-            let (before, now) = (&self.events[index - 1], &self.events[index]);
-            if before.tid == now.tid {
-                continue;
-            }
-            let next = self.events[index..].iter().find(|e| e.tid == before.tid);
-            let could_go_on = match next {
-                Some(e) => {
-                    !matches!(e.kind, Kind::Lock | Kind::Read | Kind::Write | Kind::Park | Kind::Await | Kind::Yield)
-                }
-                None => self.thread(before.tid).phase == Phase::Pending && self.enabled(before.tid),
-            };
-            count += u32::from(could_go_on);
-        }
-        count
-    }
-
     /// The failing execution, for people.
     pub(crate) fn failure(&self, reason: Reason, name: &str) -> Failure {
         let position = |tid: Tid| self.spawned.iter().position(|&t| t == tid).unwrap_or_default();
         let mut held: Vec<(Tid, ObjId)> = Vec::new();
+        let mut queued: Vec<(Tid, ObjId)> = Vec::new();
         let mut steps = Vec::new();
         for (index, event) in self.events.iter().enumerate() {
-            update_held(&mut held, event);
+            update_held(&mut held, &mut queued, event);
             let notes = self.notes.iter().filter(|n| n.0 == index && n.1 == event.tid).map(|n| n.2.clone()).collect();
             let mine = held.iter().filter(|(t, _)| *t == event.tid);
             steps.push(TraceStep {
@@ -257,15 +241,17 @@ impl Exec {
             reason,
             threads: self.spawned.iter().map(|&t| self.thread_title(t)).collect(),
             steps,
-            preemptions: self.preemptions(),
+            preemptions: self.preemptions,
             token: Token { name: name.to_owned(), schedule: self.schedule() },
         }
     }
 }
 
-fn update_held(held: &mut Vec<(Tid, ObjId)>, event: &Event) {
+/// Follows who holds which lock. A writer that is queued behind readers holds it from when the last of them leaves.
+fn update_held(held: &mut Vec<(Tid, ObjId)>, queued: &mut Vec<(Tid, ObjId)>, event: &Event) {
     let pair = (event.tid, event.obj);
     match event.kind {
+        Kind::Write if event.result == ANNOUNCED => queued.push(pair),
         Kind::Lock | Kind::Read | Kind::Write => held.push(pair),
         Kind::TryLock | Kind::TryRead | Kind::TryWrite if event.result != 0 => held.push(pair),
         Kind::Unlock | Kind::ReadUnlock | Kind::WriteUnlock => {
@@ -273,6 +259,11 @@ fn update_held(held: &mut Vec<(Tid, ObjId)>, event: &Event) {
             let index = mine.or_else(|| held.iter().rposition(|h| h.1 == event.obj));
             if let Some(index) = index {
                 held.remove(index);
+            }
+            if held.iter().all(|h| h.1 != event.obj)
+                && let Some(index) = queued.iter().position(|q| q.1 == event.obj)
+            {
+                held.push(queued.remove(index));
             }
         }
         _ => {}

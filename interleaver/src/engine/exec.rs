@@ -196,6 +196,8 @@ pub(crate) struct Exec {
     pub peeking: Option<Peeking>,
     pub truths: Vec<(EventId, u64, bool)>,
     pub idle_rounds: u32,
+    /// Switches away from a thread that could have gone on. Counted in replays, whose failures people see.
+    pub preemptions: u32,
     pub unwinding_ops: u32,
     /// Destructors run outside any thread of the model.
     pub quiet: bool,
@@ -275,6 +277,7 @@ impl Exec {
             peeking: None,
             truths: Vec::new(),
             idle_rounds: 0,
+            preemptions: 0,
             unwinding_ops: 0,
             quiet: false,
             tracked: 0,
@@ -305,6 +308,7 @@ impl Exec {
         self.keep_shared_races();
         self.peeking = None;
         self.idle_rounds = 0;
+        self.preemptions = 0;
         self.unwinding_ops = 0;
         self.tracked = 0;
         self.admit(Tid::MAIN, Tid::MAIN, Location::caller());
@@ -407,8 +411,9 @@ impl Exec {
             return;
         }
         let message = format!(
-            "{} was made in a constant inside the model, and first used at {} when threads had taken steps already; the \
-             search cannot recognize it in other executions: make it with `new`, `named` or `from_raw`, or as a `static`",
+            "{} was made in a constant inside the model, and first used at {} when threads had taken steps already; \
+             the search cannot recognize it in other executions: make it with `new`, `named` or `from_raw`, or as a \
+             `static`",
             self.obj_title(id),
             self.obj(id).place,
         );
@@ -483,6 +488,11 @@ impl Exec {
             at = link.prev;
         }
         EventId::NONE
+    }
+
+    /// The thread that took the last step, if it can go on: taking another one's step now is a preemption.
+    pub(crate) fn running(&self) -> Option<Tid> {
+        self.events.last().map(|event| event.tid).filter(|&tid| self.enabled(tid))
     }
 
     pub(crate) fn obj(&self, id: ObjId) -> &Obj {

@@ -13,3 +13,4 @@ pub(crate) mod op;
 pub(crate) mod race;
 pub(crate) mod retained;
 pub(crate) mod rt;
+pub(crate) mod spin;

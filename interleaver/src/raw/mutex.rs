@@ -21,9 +21,9 @@ impl Locked {
 
 /// A mutex or spinlock that implements `lock_api::RawMutex`.
 ///
-/// Use `lock_api::Mutex::from_raw(RawMutex::new(), value)` rather than `lock_api::Mutex::new(value)` inside a model: the
-/// latter makes the lock in a constant, so the checker meets it at its first use. If threads have taken steps by then,
-/// the lock cannot be recognized in other executions, and a search fails. A `static` may be made in either way.
+/// Use `lock_api::Mutex::from_raw(RawMutex::new(), value)` rather than `lock_api::Mutex::new(value)` inside a model:
+/// the latter makes the lock in a constant, so the checker meets it at its first use. If threads have taken steps by
+/// then, the lock cannot be recognized in other executions, and a search fails. A `static` may be made in either way.
 pub struct RawMutex {
     handle: Handle,
 }

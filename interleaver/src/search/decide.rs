@@ -48,6 +48,9 @@ impl Exec {
         };
         match picked {
             Pick::Go(tid, choice) => {
+                if self.plan.is_replay() {
+                    self.preemptions += u32::from(self.running().is_some_and(|running| running != tid));
+                }
                 self.current = tid;
                 self.choice = choice;
                 Next::Thread(tid)
@@ -136,7 +139,7 @@ impl Exec {
                 if enabled.is_empty() {
                     Pick::Nobody
                 } else {
-                    let tid = pct.pick(self.events.len(), self.current, &enabled);
+                    let tid = pct.pick(self.events.len(), &enabled);
                     let mut alternatives = Vec::new();
                     self.alternatives(tid, &mut alternatives);
                     Pick::Go(tid, alternatives[pct.rng.below(alternatives.len())])
@@ -147,8 +150,7 @@ impl Exec {
                 if options.is_empty() {
                     Pick::Nobody
                 } else {
-                    let running = self.enabled(self.current).then_some(self.current);
-                    let (tid, choice) = bounded.pick(running, &mut options);
+                    let (tid, choice) = bounded.pick(self.running(), &mut options);
                     Pick::Go(tid, choice)
                 }
             }
@@ -162,8 +164,9 @@ impl Exec {
     fn options(&self) -> Vec<(Tid, u16)> {
         let mut options = Vec::new();
         let mut alternatives = Vec::new();
-        let others = self.spawned.iter().copied().filter(|&t| t != self.current);
-        for tid in std::iter::once(self.current).chain(others) {
+        let running = self.running();
+        let others = self.spawned.iter().copied().filter(|&t| Some(t) != running);
+        for tid in running.into_iter().chain(others) {
             if self.enabled(tid) {
                 self.alternatives(tid, &mut alternatives);
                 options.extend(alternatives.iter().map(|&c| (tid, c)));
@@ -174,10 +177,7 @@ impl Exec {
 
     /// The running thread if it can go on, else the first that can.
     fn first_enabled(&self) -> Option<Tid> {
-        if self.enabled(self.current) {
-            return Some(self.current);
-        }
-        self.spawned.iter().copied().find(|&t| self.enabled(t))
+        self.running().or_else(|| self.spawned.iter().copied().find(|&t| self.enabled(t)))
     }
 
     fn pick_replay(&mut self, wanted: Option<super::plan::Decision>, fidelity: Fidelity, position: usize) -> Pick {

@@ -71,13 +71,19 @@ impl Pct {
         self.priorities[tid.index()]
     }
 
-    /// The thread of highest priority among the enabled ones.
-    pub(crate) fn pick(&mut self, step: usize, current: Tid, enabled: &[Tid]) -> Tid {
-        if self.changes.contains(&step) {
-            self.priority(current);
-            self.lowest -= 1;
-            self.priorities[current.index()] = self.lowest;
+    /// The thread of highest priority among the enabled ones, changes included.
+    pub(crate) fn pick(&mut self, step: usize, enabled: &[Tid]) -> Tid {
+        let best = self.highest(enabled);
+        if !self.changes.contains(&step) {
+            return best;
         }
+        // At a change point, whoever would go next falls behind all others.
+        self.lowest -= 1;
+        self.priorities[best.index()] = self.lowest;
+        self.highest(enabled)
+    }
+
+    fn highest(&mut self, enabled: &[Tid]) -> Tid {
         let mut best = enabled[0];
         for &tid in enabled {
             if self.priority(tid) > self.priority(best) {
