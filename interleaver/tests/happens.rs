@@ -220,12 +220,17 @@ fn order_is_handed_on_through_a_third_thread() {
 fn readers_do_not_race_and_a_writer_races_with_each_of_them() {
     ordered(&[|w| _ = w.data.get(), |w| _ = w.data.get()]);
     racy(&[|w| _ = w.data.get(), |w| w.data.set(1)]);
-    // The second reader is ordered before the writer; the first one is not.
+    // The second reader is ordered before the writer; the first one came earlier still, but is not.
     racy(&[
-        |w| _ = w.data.get(),
         |w| {
             w.data.get();
-            w.x.store(1, Release);
+            w.y.store(1, Relaxed);
+        },
+        |w| {
+            if w.y.load(Relaxed) == 1 {
+                w.data.get();
+                w.x.store(1, Release);
+            }
         },
         |w| {
             if w.x.load(Acquire) == 1 {
