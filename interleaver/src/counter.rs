@@ -1,7 +1,8 @@
 //! A statistic: threads add to it, and somebody reads the sum when they are done.
 
+use crate::engine::handle::Handle;
 use crate::engine::op::{Kind, ObjKind};
-use crate::engine::rt::{Handle, step_on};
+use crate::engine::rt::step_on;
 use std::panic::Location;
 
 /// A sum whose additions commute, because nobody sees their results: any number of threads may add at any time and it

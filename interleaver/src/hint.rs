@@ -1,5 +1,6 @@
 //! Hints to the scheduler: spinning, and choices that the environment makes.
 
+use crate::engine::awaits;
 use crate::engine::op::{EventId, Kind, ObjId, Place};
 use crate::engine::rt::{self, Mode};
 use std::panic::Location;
@@ -24,7 +25,7 @@ pub(crate) fn spin_here(place: Place) {
     let again = signature.is_some() && spin.signature == signature;
     spin.signature = signature;
     if again {
-        rt::wait_for_change(start as usize, place);
+        awaits::wait_for_change(start as usize, place);
     }
     let exec = rt::exec();
     exec.thread_mut(me).spin.since = exec.events.len() as u32;
@@ -36,7 +37,7 @@ pub(crate) fn spin_here(place: Place) {
 /// by step, and again when something that it read has changed.
 #[track_caller]
 pub fn spin_until(mut cond: impl FnMut() -> bool) {
-    rt::spin_until(&mut cond, Location::caller());
+    awaits::spin_until(&mut cond, Location::caller());
 }
 
 /// One of `0..count`; every one of them is explored.
@@ -50,7 +51,7 @@ pub fn choose(count: usize) -> usize {
     match rt::mode() {
         Mode::Event if count > 1 => rt::step(Kind::Choose, ObjId::NONE, count as u64, 0, place) as usize,
         Mode::Event | Mode::Leaving => 0,
-        Mode::Peeking => rt::too_complex(),
+        Mode::Peeking => awaits::too_complex(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Threads of the code under test: `spawn`, `scope`, `Builder`, `park`, names.
 
+use crate::engine::awaits;
 use crate::engine::coro::Seat;
 use crate::engine::exec::{Phase, Status};
 use crate::engine::op::{Kind, ObjId, Tid};
@@ -133,7 +134,7 @@ fn take_result<T: 'static>(tid: Tid) -> ThreadResult<T> {
 fn join_tid(tid: Tid, place: crate::engine::op::Place) {
     match rt::mode() {
         Mode::Event => {}
-        Mode::Peeking => rt::too_complex(),
+        Mode::Peeking => awaits::too_complex(),
         Mode::Leaving => return,
     }
     let exec = rt::exec();
@@ -163,7 +164,7 @@ where
     T: 'static,
 {
     if let Mode::Peeking = rt::mode() {
-        rt::too_complex();
+        awaits::too_complex();
     }
     let runtime = rt::runtime();
     let Some(tid) = runtime.exec.spawn(place) else {

@@ -381,8 +381,8 @@ impl Exec {
             return;
         }
         let message = format!(
-            "{} was made in a constant inside the model, and first used at {} when threads had taken steps already; the \
-             search cannot recognize it in other executions: make it with `new`, `named` or `from_raw`, or as a `static`",
+            "{} was made in a constant inside the model, and first used at {} when threads had taken steps already; \
+             the search cannot recognize it in other executions: make it with `new` or `from_raw`, or as a `static`",
             self.obj_title(id),
             self.obj(id).place,
         );

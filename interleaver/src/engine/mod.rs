@@ -1,10 +1,12 @@
 //! One execution of the code under test: what operations mean, how events depend on one another, and who runs.
 
+pub(crate) mod awaits;
 pub(crate) mod clock;
 pub(crate) mod coro;
 pub(crate) mod depend;
 pub(crate) mod describe;
 pub(crate) mod exec;
+pub(crate) mod handle;
 pub(crate) mod happens;
 pub(crate) mod hook;
 pub(crate) mod machine;

@@ -11,21 +11,24 @@
 //! - T2. Once an execution is over, operations of its threads make no events: they unwind, or, while unwinding, do
 //!   the least that lets destructors run (`Mode::Leaving`).
 
+use super::awaits::{peek_atomic, refresh_awaits, refresh_truths, too_complex};
 use super::coro::{Pool, Seat};
-use super::exec::{Condition, Exec, PeekOutcome, Peeking, Phase, Status};
-use super::op::{Class, EventId, Kind, ObjId, ObjKind, Op, Place, Tid};
+use super::exec::{Exec, Phase, Status};
+use super::handle::Handle;
+use super::op::{Kind, ObjId, Op, Place, Tid};
 use crate::report::Reason;
 use crate::search::decide::Next;
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64 as StdAtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// One worker's engine.
 pub(crate) struct Runtime {
     pub exec: Exec,
     pub pool: Pool,
-    awaiting: u32,
+    /// Threads inside `spin_until`.
+    pub awaiting: u32,
 }
 
 thread_local! {
@@ -34,9 +37,6 @@ thread_local! {
 
 /// The payload with which threads of a finished execution are unwound.
 pub(crate) struct Abandoned;
-
-/// The payload that ends the evaluation of a condition which must be run step by step.
-struct TooComplex;
 
 /// How an operation is to be treated.
 pub(crate) enum Mode {
@@ -83,100 +83,6 @@ pub(crate) fn runtime() -> &'static mut Runtime {
 
 pub(crate) fn exec() -> &'static mut Exec {
     &mut runtime().exec
-}
-
-/// The identity of an object: where it stands in the table of the present execution.
-pub(crate) struct Handle {
-    /// Execution and index; an execution that is not the present one means "register again".
-    key: StdAtomicU64,
-    init: StdAtomicU64,
-    kind: ObjKind,
-    label: Cell<Option<&'static str>>,
-}
-
-// SAFETY: `label` is written only through `&mut` or before the handle is shared (`set_label` takes `&mut self`).
-unsafe impl Sync for Handle {}
-
-const INDEX_BITS: u32 = 24;
-
-impl Handle {
-    /// A handle that finds its object at the first use.
-    pub(crate) const fn lazy(kind: ObjKind, init: u64) -> Handle {
-        Handle { key: StdAtomicU64::new(0), init: StdAtomicU64::new(init), kind, label: Cell::new(None) }
-    }
-
-    /// A handle whose object is made now, if a model runs.
-    pub(crate) fn new(kind: ObjKind, init: u64, place: Place) -> Handle {
-        let handle = Handle::lazy(kind, init);
-        if let Some(rt) = try_runtime()
-            && rt.exec.status == Status::Running
-        {
-            let id = rt.exec.add_object(kind, init, place);
-            handle.remember(&rt.exec, id);
-        }
-        handle
-    }
-
-    pub(crate) fn set_label(&mut self, label: &'static str) {
-        self.label.set(Some(label));
-        if let Some(rt) = try_runtime() {
-            let id = self.id(&mut rt.exec, Location::caller());
-            rt.exec.obj_mut(id).label = Some(label);
-        }
-    }
-
-    fn remember(&self, exec: &Exec, id: ObjId) {
-        // ORDER none: an object is used by one OS thread at a time; a static shared by workers is found by its address.
-        self.key.store(exec.epoch << INDEX_BITS | u64::from(id.0), Ordering::Relaxed);
-    }
-
-    pub(crate) fn id(&self, exec: &mut Exec, place: Place) -> ObjId {
-        // ORDER none: as in `remember`.
-        let key = self.key.load(Ordering::Relaxed);
-        if key >> INDEX_BITS == exec.epoch {
-            return ObjId((key & ((1 << INDEX_BITS) - 1)) as u32);
-        }
-        // ORDER none: the initial value changes only through `&mut`.
-        let init = self.init.load(Ordering::Relaxed);
-        let id = exec.add_lazy_object(self.kind, init, std::ptr::from_ref(self).addr(), place);
-        exec.obj_mut(id).label = self.label.get();
-        self.remember(exec, id);
-        id
-    }
-
-    /// The value outside any schedule: for `&mut` access, for debugging, and when no model runs.
-    pub(crate) fn raw_value(&self) -> u64 {
-        match try_runtime() {
-            Some(rt) => {
-                let id = self.id(&mut rt.exec, Location::caller());
-                rt.exec.obj(id).val
-            }
-            // ORDER none: no model runs.
-            None => self.init.load(Ordering::Relaxed),
-        }
-    }
-
-    pub(crate) fn set_raw_value(&mut self, value: u64) {
-        match try_runtime() {
-            Some(rt) => {
-                let id = self.id(&mut rt.exec, Location::caller());
-                rt.exec.obj_mut(id).val = value;
-            }
-            None => *self.init.get_mut() = value,
-        }
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        if let Some(rt) = try_runtime()
-            && !rt.exec.lazy.is_empty()
-            && *self.key.get_mut() >> INDEX_BITS == rt.exec.epoch
-        {
-            let id = self.id(&mut rt.exec, Location::caller());
-            rt.exec.object_dropped(id);
-        }
-    }
 }
 
 /// Decides how an operation is treated; unwinds a thread whose execution is over.
@@ -235,7 +141,7 @@ pub(crate) fn panicking() -> bool {
 }
 
 /// Publishes the operation and waits until this thread is chosen to take it.
-fn publish(op: Op) {
+pub(super) fn publish(op: Op) {
     let exec = exec();
     let me = exec.current;
     let thread = exec.thread_mut(me);
@@ -349,215 +255,6 @@ fn leaving_atomic(handle: &Handle, kind: Kind, a: u64, new: impl FnOnce(u64) -> 
         _ => obj.val = new(old),
     }
     old
-}
-
-fn peek_atomic(handle: &Handle, kind: Kind, a: u64, orders: Orders, place: Place) -> u64 {
-    let exec = exec();
-    let id = handle.id(exec, place);
-    let current = exec.obj(id).val;
-    let tid = exec.current;
-    let Some(peeking) = &mut exec.peeking else { return current };
-    let known = *peeking.read.get_or_insert(id);
-    if known != id {
-        too_complex();
-    }
-    let value = peeking.instead.unwrap_or(current);
-    match kind {
-        Kind::Load => {}
-        Kind::Cas | Kind::CasWeak if value != a => {}
-        _ => too_complex(),
-    }
-    if peeking.outcome == PeekOutcome::Committed {
-        let order = if kind == Kind::Load { orders.success } else { orders.failure };
-        exec.happens.load(tid, id, order);
-    }
-    value
-}
-
-/// Ends the evaluation of a condition that must be run step by step.
-pub(crate) fn too_complex() -> ! {
-    std::panic::resume_unwind(Box::new(TooComplex))
-}
-
-/// What looking at a condition showed.
-///
-/// The first location that a condition reads does not depend on what other threads did, so the thread can wait at it,
-/// whatever the condition goes on to do.
-#[derive(Clone, Copy)]
-struct Glance {
-    first: Option<ObjId>,
-    verdict: Verdict,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Holds,
-    Fails,
-    /// It reads a second location or writes: it must be run step by step.
-    Complex,
-}
-
-/// A condition of `spin_until`.
-type Cond = dyn FnMut() -> bool + 'static;
-
-/// Evaluates a condition without events. `instead` replaces the value of the location that it reads.
-fn glance(tid: Tid, call: *mut Cond, instead: Option<u64>, outcome: PeekOutcome) -> Glance {
-    let exec = exec();
-    let before = std::mem::replace(&mut exec.current, tid);
-    exec.peeking = Some(Peeking { read: None, instead, outcome });
-    // SAFETY: the condition lives in the frame of `spin_until`, whose thread is this one or is suspended inside it.
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| unsafe { (*call)() }));
-    let exec = self::exec();
-    exec.current = before;
-    let first = exec.peeking.take().and_then(|p| p.read);
-    let verdict = match result {
-        Ok(true) => Verdict::Holds,
-        Ok(false) => Verdict::Fails,
-        Err(_) => Verdict::Complex,
-    };
-    Glance { first, verdict }
-}
-
-/// Waits until a condition holds, without a step for each time that it does not.
-pub(crate) fn spin_until(cond: &mut dyn FnMut() -> bool, place: Place) {
-    match mode() {
-        Mode::Event => {}
-        Mode::Peeking => too_complex(),
-        Mode::Leaving => return,
-    }
-    // SAFETY: only the lifetime changes; `awaited` is cleared before this frame ends, unwinding included, because a
-    // thread that is not pending is never asked for its condition.
-    let call: *mut Cond = unsafe { std::mem::transmute(std::ptr::from_mut(cond)) };
-    let me = exec().current;
-    let Glance { first, verdict } = glance(me, call, None, PeekOutcome::Simple);
-    match (first, verdict) {
-        (None, Verdict::Holds) => return,
-        (None, Verdict::Complex) => {}
-        (None, Verdict::Fails) => {
-            await_condition(me, call, ObjId::NONE, Condition { call, ready: false, seen: EventId::NONE }, place);
-            return;
-        }
-        (Some(obj), verdict) => {
-            let seen = exec().obj(obj).last_change;
-            await_condition(me, call, obj, Condition { call, ready: verdict != Verdict::Fails, seen }, place);
-            if exec().status != Status::Running
-                || glance(me, call, None, PeekOutcome::Committed).verdict != Verdict::Complex
-            {
-                return;
-            }
-        }
-    }
-    spin_stepwise(call, place);
-}
-
-fn await_condition(me: Tid, call: *mut Cond, obj: ObjId, condition: Condition, place: Place) {
-    let rt = runtime();
-    rt.awaiting += 1;
-    rt.exec.thread_mut(me).awaited = Some(condition);
-    let guard = AwaitGuard(me);
-    publish(Op { kind: Kind::Await, obj, a: 0, b: 0, place });
-    drop(guard);
-    let exec = exec();
-    if exec.status != Status::Running {
-        return;
-    }
-    let id = EventId(exec.events.len() as u32);
-    if exec.plan.wants_races(id) {
-        note_truths(me, call, obj, id);
-    }
-    self::exec().perform();
-}
-
-/// Forgets the condition when the wait is over, or unwound.
-struct AwaitGuard(Tid);
-
-impl Drop for AwaitGuard {
-    fn drop(&mut self) {
-        if let Some(rt) = try_runtime() {
-            rt.awaiting -= 1;
-            rt.exec.thread_mut(self.0).awaited = None;
-        }
-    }
-}
-
-/// Notes for every value that the location has had whether the condition would have held.
-fn note_truths(me: Tid, call: *mut Cond, obj: ObjId, id: EventId) {
-    if obj == ObjId::NONE {
-        return;
-    }
-    let mut values = std::mem::take(&mut exec().scratch.values);
-    values.clear();
-    values.push(exec().obj(obj).init);
-    let mut at = exec().obj(obj).last_link;
-    while at != super::exec::NO_LINK {
-        let link = exec().links[at as usize];
-        if link.class != Class::Read {
-            values.push(exec().events[link.event.index()].after);
-        }
-        at = link.prev;
-    }
-    values.sort_unstable();
-    values.dedup();
-    for &value in &values {
-        let truth = glance(me, call, Some(value), PeekOutcome::Simple).verdict != Verdict::Fails;
-        exec().truths.push((id, value, truth));
-    }
-    exec().scratch.values = values;
-}
-
-/// Before the races of a deadlock: the truths of all conditions that are still waited for.
-fn refresh_truths() {
-    let id = EventId(exec().events.len() as u32);
-    for index in 0..exec().spawned.len() {
-        let tid = exec().spawned[index];
-        let thread = exec().thread(tid);
-        if thread.phase == Phase::Pending
-            && let Some(condition) = thread.awaited
-        {
-            note_truths(tid, condition.call, thread.pending.obj, id);
-        }
-    }
-}
-
-/// Looks again at the conditions whose location has changed.
-fn refresh_awaits() {
-    if runtime().awaiting == 0 {
-        return;
-    }
-    for index in 0..exec().spawned.len() {
-        let exec = exec();
-        let tid = exec.spawned[index];
-        let thread = exec.thread(tid);
-        let Some(condition) = thread.awaited else { continue };
-        let obj = thread.pending.obj;
-        if thread.phase != Phase::Pending || obj == ObjId::NONE || exec.obj(obj).last_change == condition.seen {
-            continue;
-        }
-        let seen = exec.obj(obj).last_change;
-        let ready = glance(tid, condition.call, None, PeekOutcome::Simple).verdict != Verdict::Fails;
-        self::exec().thread_mut(tid).awaited = Some(Condition { call: condition.call, ready, seen });
-    }
-}
-
-fn spin_stepwise(call: *mut Cond, place: Place) {
-    loop {
-        let start = exec().events.len();
-        // SAFETY: the condition lives in the caller's frame and nobody else runs it now.
-        if unsafe { (*call)() } || exec().status != Status::Running {
-            return;
-        }
-        wait_for_change(start, place);
-    }
-}
-
-/// Waits until something that this thread has read since event `start` is changed.
-pub(crate) fn wait_for_change(start: usize, place: Place) {
-    let exec = exec();
-    let me = exec.current;
-    let mut reads = std::mem::take(&mut exec.thread_mut(me).reads);
-    exec.collect_reads(me, start, &mut reads);
-    exec.thread_mut(me).reads = reads;
-    step(Kind::Yield, ObjId::NONE, 0, 0, place);
 }
 
 /// Waits without an event until somebody makes this thread runnable. The caller has published why.

@@ -1,7 +1,8 @@
 //! A lock bit with a queue of waiters, which any thread may release: a page lock, a writeback bit.
 
+use crate::engine::handle::Handle;
 use crate::engine::op::{Kind, ObjKind};
-use crate::engine::rt::{Handle, step_on};
+use crate::engine::rt::step_on;
 use std::panic::Location;
 
 /// A lock without an owner.

@@ -1,7 +1,8 @@
 //! A mutual exclusion lock with a state, not a spin: who waits for it costs no executions.
 
+use crate::engine::handle::Handle;
 use crate::engine::op::{Kind, ObjKind};
-use crate::engine::rt::{Handle, step_on};
+use crate::engine::rt::step_on;
 use std::panic::Location;
 
 /// Proof that a [`RawMutex`] was locked.
@@ -21,9 +22,9 @@ impl Locked {
 
 /// A mutex or spinlock that implements `lock_api::RawMutex`.
 ///
-/// Use `lock_api::Mutex::from_raw(RawMutex::new(), value)` rather than `lock_api::Mutex::new(value)` inside a model: the
-/// latter makes the lock in a constant, so the checker meets it at its first use. If threads have taken steps by then,
-/// the lock cannot be recognized in other executions, and a search fails. A `static` may be made in either way.
+/// Inside a model use `lock_api::Mutex::from_raw(RawMutex::new(), value)` and not `lock_api::Mutex::new(value)`: that
+/// makes the lock in a constant, so the checker meets it at its first use. If threads have taken steps by then, the
+/// lock cannot be recognized in other executions, and a search fails. A `static` may be made in either way.
 pub struct RawMutex {
     handle: Handle,
 }

@@ -4,9 +4,10 @@
 //! then wait for it, and it is let in by the last reader. So a thread that reads, and reads again while a writer is
 //! queued, waits for ever, and the checker finds that.
 
+use crate::engine::handle::Handle;
 use crate::engine::machine::ANNOUNCED;
 use crate::engine::op::{Kind, ObjKind};
-use crate::engine::rt::{Handle, exec, step_on, wait_locally};
+use crate::engine::rt::{exec, step_on, wait_locally};
 use std::panic::Location;
 
 /// Proof of shared access.

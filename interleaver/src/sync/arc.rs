@@ -5,8 +5,9 @@
 //! Counting references is no step: which thread drops last is not explored for its own sake. When the destructor of
 //! the value takes steps itself, the order of drops can matter; such code should make that order a step of its own.
 
+use crate::engine::handle::Handle;
 use crate::engine::op::{ObjId, ObjKind};
-use crate::engine::rt::{self, Handle};
+use crate::engine::rt;
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;

@@ -1,7 +1,8 @@
 //! Atomics with the interface of the standard library. Each access is a step that the scheduler decides.
 
+use crate::engine::handle::Handle;
 use crate::engine::op::{Kind, ObjKind};
-use crate::engine::rt::{Handle, Orders, atomic};
+use crate::engine::rt::{Orders, atomic};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;

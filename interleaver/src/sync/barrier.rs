@@ -1,7 +1,8 @@
 //! `std::sync::Barrier`.
 
+use crate::engine::handle::Handle;
 use crate::engine::op::{Kind, ObjKind};
-use crate::engine::rt::{Handle, exec, step_on, wait_locally};
+use crate::engine::rt::{exec, step_on, wait_locally};
 use std::panic::Location;
 
 /// Lets threads pass when all have come.

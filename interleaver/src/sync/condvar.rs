@@ -9,8 +9,9 @@
 
 use super::mutex::{Mutex, MutexGuard};
 use crate::engine::exec::{Status, Wake};
+use crate::engine::handle::Handle;
 use crate::engine::op::{Kind, ObjId, ObjKind};
-use crate::engine::rt::{Handle, exec, step, step_on, try_runtime, wait_locally};
+use crate::engine::rt::{exec, step, step_on, try_runtime, wait_locally};
 use std::panic::Location;
 use std::sync::LockResult;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! loom's `Notify`: a token that one thread waits for and others give.
 
+use crate::engine::handle::Handle;
 use crate::engine::op::{Kind, ObjKind};
-use crate::engine::rt::{Handle, step_on};
+use crate::engine::rt::step_on;
 use std::panic::Location;
 
 /// A notification that is kept until somebody waits for it. Several are one.
