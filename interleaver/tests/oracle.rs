@@ -10,6 +10,7 @@ use interleaver::Builder;
 use oracle::compare::compare;
 use oracle::engine::Making;
 use oracle::generate::Family;
+use oracle::program::{Ins, Program};
 
 /// Compares programs of one family; says how many could be counted.
 fn agree(family: Family, making: Making, programs: u64) -> u32 {
@@ -40,4 +41,14 @@ fn programs_of_nested_threads_agree_with_brute_force() {
 fn objects_that_are_found_at_their_first_use_change_nothing() {
     agree(Family::Flat, Making::AtFirstUse, 100);
     agree(Family::Nested, Making::AtFirstUse, 200);
+}
+
+/// The notification comes between joining the waiters and going to sleep, and what the sleeper does next comes after it,
+/// although nothing that it touches says so.
+#[test]
+fn a_notification_before_the_sleep_orders_what_follows() {
+    let waits = vec![Ins::Lock(0), Ins::Wait, Ins::Unlock(0)];
+    let program = Program::new(vec![waits, vec![Ins::NotifyOne], vec![Ins::IsLocked(0), Ins::NotifyOne]]);
+    let verdict = compare(&program, &Builder::new(), Making::AtOnce);
+    assert!(verdict.is_good() && verdict.executions == 15, "{verdict:?}");
 }
