@@ -19,8 +19,10 @@
 //!
 //! A CPU holds `instruction` only while it executes a user instruction, and takes no other lock meanwhile.
 
+mod bit;
 mod rwsem;
 mod spin;
 
-pub use rwsem::{ReadGuard, RwSem, WriteGuard};
+pub use bit::BitLock;
+pub use rwsem::{OwnedReadGuard, OwnedRwSem, ReadGuard, RwSem, WriteGuard};
 pub use spin::{Spin, SpinGuard};

@@ -6,7 +6,8 @@ use crate::x86::ErrorCode;
 
 use super::fault_flags::FaultFlags;
 use super::task::Task;
-use super::vma::{VmFlags, Vma};
+use super::vm_flags::VmFlags;
+use super::vma::Vma;
 
 /// Whether the rights of a VMA forbid an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,17 +25,27 @@ pub(super) fn access_error<P: Platform>(error_code: ErrorCode, vma: &Vma<P>, tas
 }
 
 fn denies<P: Platform>(error_code: ErrorCode, vma: &Vma<P>, task: &Task) -> bool {
-    if error_code.intersects(ErrorCode::KEY | ErrorCode::SGX | ErrorCode::SHADOW_STACK) {
-        // No VMA is an enclave or a shadow stack here.
+    // No VMA is an enclave here, and a key that forbids the page forbids the access.
+    if error_code.intersects(ErrorCode::KEY | ErrorCode::SGX) {
         return true;
     }
     if !key_allows(kind_of(error_code), vma.flags(), task.pkru()) {
         return true;
     }
+    let (is_shadow_stack, is_writable) =
+        (vma.flags().contains(VmFlags::SHADOW_STACK), vma.flags().contains(VmFlags::WRITE));
+    if error_code.contains(ErrorCode::SHADOW_STACK) {
+        return !is_shadow_stack || !is_writable;
+    }
     if error_code.contains(ErrorCode::WRITE) {
-        return !vma.flags().contains(VmFlags::WRITE);
+        return is_shadow_stack || !is_writable;
     }
     error_code.contains(ErrorCode::PROTECTION) || !vma.is_accessible()
+}
+
+/// Whether it was a protection key that forbade the access (`bad_area_access_from_pkeys`).
+pub(super) fn is_denied_by_key<P: Platform>(error_code: ErrorCode, vma: &Vma<P>, task: &Task) -> bool {
+    error_code.contains(ErrorCode::KEY) || !key_allows(kind_of(error_code), vma.flags(), task.pkru())
 }
 
 fn kind_of(error_code: ErrorCode) -> FaultFlags {
@@ -52,9 +63,10 @@ pub(super) fn arch_vma_access_permitted<P: Platform>(vma: &Vma<P>, flags: FaultF
     )
 }
 
-/// Fetches are not subject to keys; PKRU has an access-disable and a write-disable bit for each.
+/// Fetches and other tasks' accesses are not subject to keys; PKRU has an access-disable and a write-disable bit for
+/// each.
 fn key_allows(kind: FaultFlags, vma: VmFlags, pkru: u32) -> bool {
-    if kind.contains(FaultFlags::INSTRUCTION) {
+    if kind.intersects(FaultFlags::INSTRUCTION | FaultFlags::REMOTE) {
         return true;
     }
     let bits = pkru >> (vma.pkey() * 2) & 0b11;
@@ -89,6 +101,11 @@ mod tests {
             (0x15, read, Denied),
             (0x24, read, Denied),
             (0x44, read | VmFlags::WRITE, Denied),
+            (0x44, read | VmFlags::WRITE | VmFlags::SHADOW_STACK, Allowed),
+            (0x47, read | VmFlags::WRITE | VmFlags::SHADOW_STACK, Allowed),
+            (0x46, read | VmFlags::SHADOW_STACK, Denied),
+            (0x6, read | VmFlags::WRITE | VmFlags::SHADOW_STACK, Denied),
+            (0x4, read | VmFlags::WRITE | VmFlags::SHADOW_STACK, Allowed),
             (0x8004, read, Denied),
         ] {
             assert_eq!(verdict(error_code, rights), expected, "{error_code:#x} on {rights:?}");

@@ -12,8 +12,9 @@ use crate::locks::RwSem;
 use crate::phys::AnonVmaId;
 use crate::platform::{Arc, Platform, enter, remark};
 
+use super::fault_lock::FaultLockKind;
 use super::vma::Vma;
-use super::vmf::Vmf;
+use super::vmf::{Effort, VmFault, Vmf};
 
 /// The VMAs that may map the pages of one origin.
 pub struct AnonVma<P: Platform> {
@@ -51,17 +52,44 @@ impl<P: Platform> fmt::Debug for AnonVma<P> {
     }
 }
 
-/// Makes sure that the VMA has an `anon_vma` (`vmf_anon_prepare`, `__anon_vma_prepare`).
+/// What preparing a VMA for anonymous pages came to.
+#[must_use]
+pub(super) enum Prepared<'m, P: Platform> {
+    /// The fault goes on, and this is the VMA's `anon_vma`.
+    Ready(Vmf<'m, P>, AnonVmaId),
+    /// The fault must begin again under the mmap lock; its lock is dropped.
+    Retry(VmFault<'m, P>),
+}
+
+/// Makes sure that the VMA has an `anon_vma` (`__vmf_anon_prepare`).
+///
+/// To prepare one takes the mmap lock, because it looks at the neighbours. A fault that holds only its VMA's lock may
+/// not wait for it (who writes holds it and waits for the VMA's), so it tries (M44).
 ///
 /// The allocation cannot fail here: it comes from the host. Looking for a neighbour's `anon_vma` to share is not
 /// modelled.
-pub(super) fn vmf_anon_prepare<P: Platform>(vmf: &Vmf<'_, P>) -> AnonVmaId {
+pub(super) fn vmf_anon_prepare<'m, P: Platform>(vmf: Vmf<'m, P>) -> Prepared<'m, P> {
     enter::<P>("vmf_anon_prepare", format_args!("vma={:?}", vmf.vma())).run(
-        || match vmf.vma().anon_vma() {
-            Some(anon_vma) => anon_vma.id(),
-            None => anon_vma_prepare(vmf),
+        || {
+            if let Some(anon_vma) = vmf.vma().anon_vma() {
+                let id = anon_vma.id();
+                return Prepared::Ready(vmf, id);
+            }
+            let neighbours = match vmf.lock.kind() {
+                FaultLockKind::MmapRead => None,
+                FaultLockKind::VmaRead => match vmf.mm.mmap_lock().try_read() {
+                    Some(vmas) => Some(vmas),
+                    None => return Prepared::Retry(vmf.retry(Effort::Minor)),
+                },
+            };
+            let id = anon_vma_prepare(&vmf);
+            drop(neighbours);
+            Prepared::Ready(vmf, id)
         },
-        |id| format!("anon_vma {:#x}", id.0),
+        |prepared| match prepared {
+            Prepared::Ready(_, id) => format!("anon_vma {:#x}", id.0),
+            Prepared::Retry(result) => result.words(),
+        },
     )
 }
 

@@ -7,7 +7,8 @@ use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
 use super::mm_struct::Mm;
-use super::vma::{VmFlags, Vma};
+use super::vm_flags::VmFlags;
+use super::vma::Vma;
 
 bitflags! {
     /// What may be done with a mapping (`PROT_*`).

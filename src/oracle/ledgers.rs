@@ -18,7 +18,8 @@ pub(super) fn fault_lock<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, Strin
 pub(super) fn counted_once<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     for (task, counts) in quiet.tasks.iter().enumerate() {
         let handled = counts.min_flt + counts.maj_flt;
-        if counts.pgfault != counts.calls || handled + counts.errors != counts.calls {
+        let counted = counts.calls - counts.retries;
+        if counts.pgfault != counted || handled + counts.errors != counted {
             return Err(format!("task {task} has {counts:?}"));
         }
     }

@@ -13,10 +13,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "U", ops: &[munmap(0, 2)] }],
         outcomes: &[
             "W got MAPERR; U unmapped; +0 -0 pages; +0 -0 tables",
+            "W got MAPERR; U unmapped; +0 -0 pages; +1 -1 tables",
             "W got MAPERR; U unmapped; +1 -1 pages; +1 -1 tables",
             "W wrote; U unmapped; +1 -1 pages; +1 -1 tables",
         ],
-        loom: LoomReach::Everything,
+        loom: LoomReach::Outcomes { preemptions: 3 },
     },
     Scenario {
         name: "marks-munmap",
@@ -30,7 +31,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W got MAPERR; U unmapped; +0 -1 pages; +0 -1 tables",
             "W wrote; U unmapped; +0 -1 pages; +0 -1 tables",
         ],
-        loom: LoomReach::Everything,
+        loom: LoomReach::Outcomes { preemptions: 3 },
     },
     Scenario {
         name: "fault-munmap-neighbour",
@@ -41,6 +42,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[write(1, 0, 9)],
         actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "U", ops: &[munmap(1, 1)] }],
         outcomes: &["W wrote; U unmapped; page 0 is W's; +1 -1 pages; +0 -0 tables"],
-        loom: LoomReach::Everything,
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
 ];

@@ -1,7 +1,7 @@
 //! The world of a scenario: a machine just large enough, an address space, and one CPU for each actor and the set-up.
 
 use crate::actors;
-use crate::mm::{Mm, Placement, Process, Task, mmap};
+use crate::mm::{Generation, Mm, Placement, Process, Task, mmap};
 use crate::oracle::{GhostEvent, GhostLog};
 use crate::phys::{CpuId, Pfn, PhysConfig, Purpose};
 use crate::platform::{Arc, Platform};
@@ -31,7 +31,7 @@ impl<P: Platform> World<P> {
             ..PhysConfig::linux(Pfn::truncate(0x100), frames + 2, setup_cpu.index() + 1)
         };
         let machine = Machine::boot(&config).expect("a checker's memory is an array");
-        let mm = Mm::new(Arc::new(machine), setup_cpu).expect("there is a frame for the root table");
+        let mm = Mm::new(Arc::new(machine), Generation::G6, setup_cpu).expect("there is a frame for the root table");
         for (index, ops) in programs().enumerate() {
             let cpu = CpuId::new(index);
             mm.memory().zone().prefill(cpu, Purpose::User, users(ops));

@@ -20,6 +20,46 @@ pub enum Mode {
     KernelUserCopy,
     /// The kernel, at an instruction that nobody expected to fault.
     Kernel,
+    /// As `Kernel`, between `stac` and `clac`: it may touch user memory, but has no way out if that faults.
+    KernelAnnounced,
+    /// The kernel, at an instruction that the exception table lists, but not one for user memory
+    /// (`copy_from_kernel_nofault`).
+    KernelProbe,
+}
+
+impl Mode {
+    /// Whether the CPU is in user mode.
+    pub const fn is_user(self) -> bool {
+        match self {
+            Self::User => true,
+            Self::KernelUserCopy | Self::Kernel | Self::KernelAnnounced | Self::KernelProbe => false,
+        }
+    }
+
+    /// Whether SMAP lets it touch user memory (EFLAGS.AC; a user's own accesses need no leave).
+    pub const fn announces_user_access(self) -> bool {
+        match self {
+            Self::User | Self::KernelUserCopy | Self::KernelAnnounced => true,
+            Self::Kernel | Self::KernelProbe => false,
+        }
+    }
+
+    /// Whether the exception table lists the instruction.
+    pub const fn has_fixup(self) -> bool {
+        match self {
+            Self::KernelUserCopy | Self::KernelProbe => true,
+            Self::User | Self::Kernel | Self::KernelAnnounced => false,
+        }
+    }
+}
+
+/// Whether the CPU takes interrupts (EFLAGS.IF).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupts {
+    /// It does.
+    Enabled,
+    /// It does not: the kernel is in a place where it must not sleep.
+    Disabled,
 }
 
 /// What an access does and in which mode.

@@ -8,7 +8,7 @@ use std::fmt;
 use crate::phys::Pfn;
 use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
 
-use super::access::{Access, AccessKind, Mode};
+use super::access::{Access, AccessKind, Interrupts, Mode};
 use super::address::VirtAddr;
 use super::cpu::Cpu;
 use super::error_code::ErrorCode;
@@ -72,6 +72,8 @@ impl fmt::Display for Instruction {
 pub struct PtRegs {
     /// The mode that was interrupted.
     pub mode: Mode,
+    /// Whether it took interrupts.
+    pub interrupts: Interrupts,
 }
 
 /// What the kernel decides about the interrupted instruction.
@@ -127,7 +129,7 @@ pub fn execute<P: Platform, H: ExceptionHandler<P>>(
         let code = fault.error_code;
         remark::<P>(format_args!("exception #PF: error code {code}, CR2 {}", fault.address));
         remark::<P>(format_args!("asm_exc_page_fault: save the registers, switch to the kernel's stack"));
-        let resume = handler.exc_page_fault(PtRegs { mode }, code, fault.address);
+        let resume = handler.exc_page_fault(PtRegs { mode, interrupts: Interrupts::Enabled }, code, fault.address);
         remark::<P>(format_args!("restore the registers, iret"));
         match resume {
             Resume::Retry => {}

@@ -11,7 +11,7 @@ mod machine;
 mod swap_entry;
 mod walk;
 
-pub use access::{Access, AccessKind, Mode};
+pub use access::{Access, AccessKind, Interrupts, Mode};
 pub use address::{NotCanonical, VirtAddr};
 pub use cpu::Cpu;
 pub use entry::{EntryFlags, PmdState, PmdVal, PteVal, TableVal};

@@ -11,7 +11,7 @@
 use crate::phys::{PageState, Pfn, PhysAddr, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform, remark};
 
-use super::access::{Access, AccessKind, Mode};
+use super::access::{Access, AccessKind};
 use super::address::VirtAddr;
 use super::entry::EntryFlags;
 use super::error_code::ErrorCode;
@@ -129,10 +129,7 @@ pub(crate) const fn level_name(level: u32) -> &'static str {
 
 impl Access {
     fn error_code(self) -> ErrorCode {
-        let mode = match self.mode {
-            Mode::User => ErrorCode::USER,
-            Mode::Kernel | Mode::KernelUserCopy => ErrorCode::empty(),
-        };
+        let mode = if self.mode.is_user() { ErrorCode::USER } else { ErrorCode::empty() };
         mode | match self.kind {
             AccessKind::Read => ErrorCode::empty(),
             AccessKind::Write => ErrorCode::WRITE,
@@ -142,11 +139,9 @@ impl Access {
 
     /// Whether the rights of all levels together allow the access. CR0.WP and EFER.NXE are set, as Linux has them.
     fn allowed_by(self, rights: EntryFlags) -> bool {
-        let mode = match self.mode {
-            Mode::User => rights.contains(EntryFlags::USER),
-            // SMEP: the kernel executes no user memory.
-            Mode::Kernel | Mode::KernelUserCopy => self.kind != AccessKind::Fetch || !rights.contains(EntryFlags::USER),
-        };
+        let is_users = rights.contains(EntryFlags::USER);
+        // SMEP: the kernel executes no user memory.
+        let mode = if self.mode.is_user() { is_users } else { self.kind != AccessKind::Fetch || !is_users };
         mode && match self.kind {
             AccessKind::Read => true,
             AccessKind::Write => rights.contains(EntryFlags::WRITABLE),
@@ -164,6 +159,7 @@ impl Access {
 
 #[cfg(test)]
 mod tests {
+    use super::super::access::Mode;
     use super::*;
     use crate::phys::{CpuId, PhysConfig};
     use crate::platform::{Native, TwoLevels};

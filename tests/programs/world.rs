@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pagerace::actors::{UnmapError, exit_mmap, munmap};
-use pagerace::mm::{Ending, Mm, Placement, Process, Protection, Task, VmFlags, mmap};
+use pagerace::mm::{Ending, Generation, Mm, Placement, Process, Protection, Task, VmFlags, mmap};
 use pagerace::oracle::{Evaluated, GhostEvent, GhostLog, Invariant, Layout, Quiet, after_exit, at_rest, verify};
 use pagerace::phys::PhysConfig;
 use pagerace::platform::{Arc, Platform};
@@ -34,7 +34,7 @@ impl<P: Platform> World<P> {
     /// Boots the machine.
     pub fn new(config: &PhysConfig) -> Self {
         let machine = Machine::boot(config).expect("a small machine");
-        let mm = Mm::new(Arc::new(machine), CPU).expect("a frame for the root table");
+        let mm = Mm::new(Arc::new(machine), Generation::G6, CPU).expect("a frame for the root table");
         let (ghost, evaluated) = (GhostLog::default(), Evaluated::new());
         Self { mm, task: Task::new(CPU), memcg_limit_pages: config.memcg_limit_pages, ghost, evaluated }
     }
