@@ -24,7 +24,8 @@ bitflags! {
 }
 
 impl Protection {
-    fn vm_flags(self) -> VmFlags {
+    /// The properties of a mapping with these rights (`calc_vm_prot_bits`); `mprotect` may allow anything.
+    pub fn vm_flags(self) -> VmFlags {
         let may = VmFlags::MAYREAD | VmFlags::MAYWRITE | VmFlags::MAYEXEC;
         may | VmFlags::from_bits_truncate(u64::from(self.bits()))
     }
