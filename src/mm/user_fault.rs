@@ -384,6 +384,16 @@ mod tests {
     }
 
     #[test]
+    fn a_task_that_dies_gets_no_other_signal_but_an_oops_comes_first() {
+        let mm = mm(Generation::G6, 64);
+        let dying = Task::new(CPU).with_signals(Signals::Pending(Signal::Fatal));
+        assert_eq!(fault(&mm, &dying, Mode::User, 0x4, UNMAPPED), Resume::Instead(Ending::Killed));
+        assert_eq!(fault(&mm, &dying, Mode::User, 0xd, READ), oops(Oops::CorruptTable));
+        let handles = Task::new(CPU).with_signals(Signals::Pending(Signal::Handled));
+        assert_eq!(fault(&mm, &handles, Mode::User, 0x4, UNMAPPED), segv(FaultCode::MapErr, UNMAPPED));
+    }
+
+    #[test]
     fn a_signal_may_arrive_wherever_linux_looks_for_one() {
         type C = Interleaved<TwoLevels>;
         let seen = Arc::new(Mutex::new(BTreeSet::new()));
