@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use pagerace::actors::munmap;
-use pagerace::mm::{Mm, Placement, Process, Protection, Task, mmap};
+use pagerace::mm::{Generation, Mm, Placement, Process, Protection, Task, mmap};
 use pagerace::phys::{CpuId, Pfn, PhysConfig};
 use pagerace::platform::{Arc, Geometry, Native, Platform, X86_64};
 use pagerace::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
@@ -20,7 +20,7 @@ const PAGES: u64 = 512;
 fn mm() -> Mm<P> {
     let config = PhysConfig::linux(Pfn::truncate(0x1000), 4096, 1);
     let machine = Machine::boot(&config).expect("16 MiB of memory");
-    Mm::new(Arc::new(machine), CPU).expect("a frame for the root table")
+    Mm::new(Arc::new(machine), Generation::G6, CPU).expect("a frame for the root table")
 }
 
 fn each_page(start: VirtAddr, mut access: impl FnMut(VirtAddr)) {

@@ -15,7 +15,7 @@ use x86_64::structures::paging::page_table::PageTableEntry;
 const G: Geometry = X86_64::GEOMETRY;
 
 /// Each of our flags with the bit that it must be.
-const FLAGS: [(EntryFlags, Theirs); 15] = [
+const FLAGS: [(EntryFlags, Theirs); 19] = [
     (EntryFlags::PRESENT, Theirs::PRESENT),
     (EntryFlags::WRITABLE, Theirs::WRITABLE),
     (EntryFlags::USER, Theirs::USER_ACCESSIBLE),
@@ -30,6 +30,10 @@ const FLAGS: [(EntryFlags, Theirs); 15] = [
     (EntryFlags::SOFT_DIRTY, Theirs::BIT_11),
     (EntryFlags::DEVMAP, Theirs::BIT_57),
     (EntryFlags::SAVED_DIRTY, Theirs::BIT_58),
+    (EntryFlags::of_key(1), Theirs::BIT_59),
+    (EntryFlags::of_key(2), Theirs::BIT_60),
+    (EntryFlags::of_key(4), Theirs::BIT_61),
+    (EntryFlags::of_key(8), Theirs::BIT_62),
     (EntryFlags::NO_EXECUTE, Theirs::NO_EXECUTE),
 ];
 

@@ -12,11 +12,14 @@ use super::munmap::remove;
 pub fn exit_mmap<P: Platform>(mm: &Mm<P>, cpu: CpuId) {
     enter::<P>("exit_mmap", format_args!("")).run(
         || {
-            let all = mm.mmap_lock().write().detach(VirtAddr::ZERO, VirtAddr::user(P::GEOMETRY.task_size()));
+            let mut vmas = mm.mmap_lock().write();
+            let all = vmas.detach(VirtAddr::ZERO, VirtAddr::user(P::GEOMETRY.task_size()));
             let everything = Range { start: 0, end: u64::MAX };
             if let (Some(first), Some(last)) = (all.first(), all.last()) {
                 remove(mm, cpu, &all, Range::from((first.start(), last.end())), everything);
             }
+            all.into_iter().for_each(|vma| vmas.free(vma));
+            drop(vmas);
             mm.memory().drain_lru_batches(cpu);
             mm.free_pgd(cpu);
         },

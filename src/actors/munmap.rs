@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::mm::{Mm, Vma};
 use crate::phys::CpuId;
-use crate::platform::{Platform, enter};
+use crate::platform::{Arc, Platform, enter};
 use crate::x86::VirtAddr;
 
 use super::free_pgtables::{Range, free_pgtables};
@@ -48,11 +48,12 @@ fn unmap<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, end: VirtAddr) {
     };
     let vmas = vmas.downgrade();
     remove(mm, cpu, &detached, range, bounds);
+    detached.into_iter().for_each(|vma| vmas.free(vma));
     drop(vmas);
 }
 
 /// Takes away what the detached VMAs map, and the tables that only they used (`unmap_region`).
-pub(super) fn remove<P: Platform>(mm: &Mm<P>, cpu: CpuId, detached: &[Vma<P>], range: Range, bounds: Range) {
+pub(super) fn remove<P: Platform>(mm: &Mm<P>, cpu: CpuId, detached: &[Arc<Vma<P>>], range: Range, bounds: Range) {
     // The CPU's batch refers to the pages that it faulted in last: left there, they would outlive their mapping.
     mm.memory().drain_lru_batch(cpu);
     let mut gather = Gather::new(mm, cpu);

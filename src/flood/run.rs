@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::actors::{exit_mmap, munmap};
-use crate::mm::{FaultCounts, Mm, MmError, Placement, Process, Protection, Task, mmap};
+use crate::mm::{FaultCounts, Generation, Mm, MmError, Placement, Process, Protection, Task, mmap};
 use crate::oracle::{Broken, Evaluated, GhostEvent, GhostLog, Layout, Quiet, after_exit, at_rest, verify};
 use crate::phys::{CpuId, Pfn, PhysConfig};
 use crate::platform::{Arc, Native, Platform, X86_64};
@@ -100,7 +100,7 @@ fn boot(flood: &Flood) -> Result<Mm<Machinery>, MmError> {
     // Besides what it maps, a CPU may keep frames on its lists: those are given back only when memory is short.
     let frames = flood.threads * (flood.pages + tables) + 64;
     let machine = Machine::boot(&PhysConfig::linux(Pfn::truncate(0x1000), frames, flood.threads))?;
-    Mm::new(Arc::new(machine), CpuId::new(0))
+    Mm::new(Arc::new(machine), Generation::G6, CpuId::new(0))
 }
 
 /// Checks the clock only this often.

@@ -4,10 +4,10 @@ use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
 
-use parking_lot::lock_api::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use parking_lot::lock_api::{ArcRwLockReadGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::spin::Told;
-use crate::platform::{NewLock, Platform, remark};
+use crate::platform::{Arc, NewLock, Platform, remark};
 
 /// A fair semaphore around what it protects (`struct rw_semaphore`): a waiting writer stops new readers.
 pub struct RwSem<P: Platform, T> {
@@ -97,4 +97,49 @@ impl<P: Platform, T> DerefMut for WriteGuard<'_, P, T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.guard
     }
+}
+
+/// A fair semaphore that its readers keep alive: it may be released after everybody else has forgotten it
+/// (`struct vma_lock`). A reader only tries.
+pub struct OwnedRwSem<P: Platform> {
+    class: &'static str,
+    lock: Arc<RwLock<P::RawRwSem, ()>>,
+}
+
+impl<P: Platform> OwnedRwSem<P> {
+    /// A free semaphore of the class `class`.
+    pub fn new(class: &'static str) -> Self {
+        Self { class, lock: Arc::new(RwLock::from_raw(P::RawRwSem::new_lock(class), ())) }
+    }
+
+    /// Reads if nobody writes or waits to; never waits itself (`down_read_trylock`).
+    #[track_caller]
+    pub fn try_read(&self) -> Option<OwnedReadGuard<P>> {
+        let guard = self.lock.try_read_arc()?;
+        remark::<P>(format_args!("read-lock {} (tried)", self.class));
+        Some(OwnedReadGuard { _guard: guard, _told: Told::new("read-unlock", self.class) })
+    }
+
+    /// Waits until nobody reads, and lets everybody in again when `writing` is done.
+    #[track_caller]
+    pub fn write(&self, writing: impl FnOnce()) {
+        let guard = self.lock.write();
+        remark::<P>(format_args!("write-lock {}", self.class));
+        writing();
+        drop(guard);
+        remark::<P>(format_args!("write-unlock {}", self.class));
+    }
+}
+
+impl<P: Platform> fmt::Debug for OwnedRwSem<P> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("OwnedRwSem").field("class", &self.class).finish_non_exhaustive()
+    }
+}
+
+/// The proof that an [`OwnedRwSem`] is held for reading.
+#[must_use = "the semaphore is released when the guard is dropped"]
+pub struct OwnedReadGuard<P: Platform> {
+    _guard: ArcRwLockReadGuard<P::RawRwSem, ()>,
+    _told: Told<P>,
 }

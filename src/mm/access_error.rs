@@ -2,11 +2,12 @@
 //! `arch_vma_access_permitted`).
 
 use crate::platform::{Platform, enter};
-use crate::x86::ErrorCode;
+use crate::x86::{AccessKind, ErrorCode, Pkru};
 
 use super::fault_flags::FaultFlags;
 use super::task::Task;
-use super::vma::{VmFlags, Vma};
+use super::vm_flags::VmFlags;
+use super::vma::Vma;
 
 /// Whether the rights of a VMA forbid an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,17 +25,27 @@ pub(super) fn access_error<P: Platform>(error_code: ErrorCode, vma: &Vma<P>, tas
 }
 
 fn denies<P: Platform>(error_code: ErrorCode, vma: &Vma<P>, task: &Task) -> bool {
-    if error_code.intersects(ErrorCode::KEY | ErrorCode::SGX | ErrorCode::SHADOW_STACK) {
-        // No VMA is an enclave or a shadow stack here.
+    // No VMA is an enclave here, and a key that forbids the page forbids the access.
+    if error_code.intersects(ErrorCode::KEY | ErrorCode::SGX) {
         return true;
     }
     if !key_allows(kind_of(error_code), vma.flags(), task.pkru()) {
         return true;
     }
+    let (is_shadow_stack, is_writable) =
+        (vma.flags().contains(VmFlags::SHADOW_STACK), vma.flags().contains(VmFlags::WRITE));
+    if error_code.contains(ErrorCode::SHADOW_STACK) {
+        return !is_shadow_stack || !is_writable;
+    }
     if error_code.contains(ErrorCode::WRITE) {
-        return !vma.flags().contains(VmFlags::WRITE);
+        return is_shadow_stack || !is_writable;
     }
     error_code.contains(ErrorCode::PROTECTION) || !vma.is_accessible()
+}
+
+/// Whether it was a protection key that forbade the access (`bad_area_access_from_pkeys`).
+pub(super) fn is_denied_by_key<P: Platform>(error_code: ErrorCode, vma: &Vma<P>, task: &Task) -> bool {
+    error_code.contains(ErrorCode::KEY) || !key_allows(kind_of(error_code), vma.flags(), task.pkru())
 }
 
 fn kind_of(error_code: ErrorCode) -> FaultFlags {
@@ -52,14 +63,13 @@ pub(super) fn arch_vma_access_permitted<P: Platform>(vma: &Vma<P>, flags: FaultF
     )
 }
 
-/// Fetches are not subject to keys; PKRU has an access-disable and a write-disable bit for each.
-fn key_allows(kind: FaultFlags, vma: VmFlags, pkru: u32) -> bool {
-    if kind.contains(FaultFlags::INSTRUCTION) {
+/// Fetches and other tasks' accesses are not subject to keys.
+fn key_allows(kind: FaultFlags, vma: VmFlags, pkru: Pkru) -> bool {
+    if kind.intersects(FaultFlags::INSTRUCTION | FaultFlags::REMOTE) {
         return true;
     }
-    let bits = pkru >> (vma.pkey() * 2) & 0b11;
-    let forbidden = if kind.contains(FaultFlags::WRITE) { 0b11 } else { 0b01 };
-    bits & forbidden == 0
+    let kind = if kind.contains(FaultFlags::WRITE) { AccessKind::Write } else { AccessKind::Read };
+    pkru.allows(vma.pkey(), kind)
 }
 
 #[cfg(test)]
@@ -89,6 +99,11 @@ mod tests {
             (0x15, read, Denied),
             (0x24, read, Denied),
             (0x44, read | VmFlags::WRITE, Denied),
+            (0x44, read | VmFlags::WRITE | VmFlags::SHADOW_STACK, Allowed),
+            (0x47, read | VmFlags::WRITE | VmFlags::SHADOW_STACK, Allowed),
+            (0x46, read | VmFlags::SHADOW_STACK, Denied),
+            (0x6, read | VmFlags::WRITE | VmFlags::SHADOW_STACK, Denied),
+            (0x4, read | VmFlags::WRITE | VmFlags::SHADOW_STACK, Allowed),
             (0x8004, read, Denied),
         ] {
             assert_eq!(verdict(error_code, rights), expected, "{error_code:#x} on {rights:?}");
@@ -96,17 +111,18 @@ mod tests {
     }
 
     #[test]
-    fn keys_forbid_data_but_not_code() {
-        let key_3 = VmFlags::from_bits_truncate(3 << 32);
-        assert_eq!(key_3.pkey(), 3);
-        for (pkru, kind, allowed) in [
-            (0b01 << 6, FaultFlags::empty(), false),
-            (0b10 << 6, FaultFlags::empty(), true),
-            (0b10 << 6, FaultFlags::WRITE, false),
-            (0b11 << 6, FaultFlags::INSTRUCTION, true),
-            (0b11 << 4, FaultFlags::WRITE, true),
-        ] {
-            assert_eq!(key_allows(kind, key_3, pkru), allowed, "{pkru:#b} {kind}");
+    fn a_key_forbids_what_the_rights_allow() {
+        let flags = (VmFlags::READ | VmFlags::WRITE | VmFlags::EXEC).with_pkey(3);
+        let vma = Vma::<Native<X86_64>>::new(VirtAddr::user(0x1000), VirtAddr::user(0x2000), flags);
+        let no_writes = Task::new(CpuId::new(0)).with_pkru(Pkru::new(0b10 << 6));
+        for (error_code, expected) in [(0x4, Verdict::Allowed), (0x6, Verdict::Denied), (0x14, Verdict::Allowed)] {
+            let error_code = ErrorCode::from_bits_truncate(error_code);
+            assert_eq!(access_error(error_code, &vma, &no_writes), expected, "{error_code}");
+            assert_eq!(is_denied_by_key(error_code, &vma, &no_writes), expected == Verdict::Denied, "{error_code}");
+            let mut kind = kind_of(error_code);
+            assert_eq!(arch_vma_access_permitted(&vma, kind, &no_writes), expected, "{error_code}");
+            kind |= FaultFlags::REMOTE;
+            assert_eq!(arch_vma_access_permitted(&vma, kind, &no_writes), Verdict::Allowed, "{error_code}");
         }
     }
 }

@@ -8,12 +8,15 @@
 
 use std::fmt;
 
-use crate::locks::RwSem;
+use crate::locks::{RwSem, WriteGuard};
 use crate::phys::AnonVmaId;
 use crate::platform::{Arc, Platform, enter, remark};
 
+use super::fault_lock::FaultLockKind;
+use super::mm_struct::Mm;
+use super::task::Task;
 use super::vma::Vma;
-use super::vmf::Vmf;
+use super::vmf::{Effort, VmFault, Vmf};
 
 /// The VMAs that may map the pages of one origin.
 pub struct AnonVma<P: Platform> {
@@ -39,6 +42,11 @@ impl<P: Platform> AnonVma<P> {
         self.root.write().retain(|linked| *linked != start);
     }
 
+    /// Locks the starts of its VMAs for a change (`anon_vma_lock_write`).
+    pub(super) fn lock_write(&self) -> WriteGuard<'_, P, Vec<u64>> {
+        self.root.write()
+    }
+
     /// Where its VMAs start.
     pub fn vma_starts(&self) -> Vec<u64> {
         self.root.read().clone()
@@ -51,26 +59,53 @@ impl<P: Platform> fmt::Debug for AnonVma<P> {
     }
 }
 
-/// Makes sure that the VMA has an `anon_vma` (`vmf_anon_prepare`, `__anon_vma_prepare`).
+/// What preparing a VMA for anonymous pages came to.
+#[must_use]
+pub(super) enum Prepared<'m, P: Platform> {
+    /// The fault goes on, and this is the VMA's `anon_vma`.
+    Ready(Vmf<'m, P>, AnonVmaId),
+    /// The fault must begin again under the mmap lock; its lock is dropped.
+    Retry(VmFault<'m, P>),
+}
+
+/// Makes sure that the VMA has an `anon_vma` (`__vmf_anon_prepare`).
+///
+/// To prepare one takes the mmap lock, because it looks at the neighbours. A fault that holds only its VMA's lock may
+/// not wait for it (who writes holds it and waits for the VMA's), so it tries (M44).
 ///
 /// The allocation cannot fail here: it comes from the host. Looking for a neighbour's `anon_vma` to share is not
 /// modelled.
-pub(super) fn vmf_anon_prepare<P: Platform>(vmf: &Vmf<'_, P>) -> AnonVmaId {
+pub(super) fn vmf_anon_prepare<'m, P: Platform>(vmf: Vmf<'m, P>) -> Prepared<'m, P> {
     enter::<P>("vmf_anon_prepare", format_args!("vma={:?}", vmf.vma())).run(
-        || match vmf.vma().anon_vma() {
-            Some(anon_vma) => anon_vma.id(),
-            None => anon_vma_prepare(vmf),
+        || {
+            if let Some(id) = vmf.vma().anon_vma().map(|anon_vma| anon_vma.id()) {
+                return Prepared::Ready(vmf, id);
+            }
+            let neighbours = match vmf.lock.kind() {
+                FaultLockKind::MmapRead => None,
+                FaultLockKind::VmaRead => match vmf.mm.mmap_lock().try_read() {
+                    Some(vmas) => Some(vmas),
+                    None => return Prepared::Retry(vmf.retry(Effort::Minor)),
+                },
+            };
+            let id = anon_vma_prepare(vmf.mm, vmf.task, vmf.vma());
+            drop(neighbours);
+            Prepared::Ready(vmf, id)
         },
-        |id| format!("anon_vma {:#x}", id.0),
+        |prepared| match prepared {
+            Prepared::Ready(_, id) => format!("anon_vma {:#x}", id.0),
+            Prepared::Retry(result) => result.words(),
+        },
     )
 }
 
-fn anon_vma_prepare<P: Platform>(vmf: &Vmf<'_, P>) -> AnonVmaId {
-    let vma = vmf.vma();
-    let mine = Arc::new(AnonVma { id: vmf.task.next_anon_vma(), root: RwSem::new("anon_vma->rwsem", Vec::new()) });
+/// Makes and links an `anon_vma` for a VMA that had none, unless another task is faster (`__anon_vma_prepare`). The
+/// mmap lock is held.
+pub(super) fn anon_vma_prepare<P: Platform>(mm: &Mm<P>, task: &Task, vma: &Vma<P>) -> AnonVmaId {
+    let mine = Arc::new(AnonVma { id: task.next_anon_vma(), root: RwSem::new("anon_vma->rwsem", Vec::new()) });
     let candidate = Arc::clone(&mine);
     let mut linked = mine.root.write();
-    let _page_table_lock = vmf.mm.page_table_lock().lock();
+    let _page_table_lock = mm.page_table_lock().lock();
     // The re-test under page_table_lock (M43): another fault in this VMA may have been first.
     match vma.set_anon_vma(candidate) {
         Ok(()) => {

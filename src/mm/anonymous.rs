@@ -7,12 +7,12 @@ use crate::phys::{OutOfMemory, PageState, Pfn};
 use crate::platform::{Platform, enter, remark};
 use crate::x86::{EntryFlags, PteVal};
 
-use super::anon_vma::vmf_anon_prepare;
+use super::anon_vma::{Prepared, vmf_anon_prepare};
 use super::fault_flags::FaultFlags;
 use super::handle_pte_fault::writable_entry;
 use super::pte_table::{LockedTable, pte_alloc};
 use super::rmap::folio_add_new_anon_rmap;
-use super::vma::VmFlags;
+use super::vm_flags::VmFlags;
 use super::vmf::{FaultError, VmFault, Vmf};
 
 /// Maps a page where there was none.
@@ -45,7 +45,10 @@ fn map_zero_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
 }
 
 fn map_new_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
-    let anon_vma = vmf_anon_prepare(&vmf);
+    let (vmf, anon_vma) = match vmf_anon_prepare(vmf) {
+        Prepared::Ready(vmf, anon_vma) => (vmf, anon_vma),
+        Prepared::Retry(result) => return result,
+    };
     let Ok(pfn) = alloc_anon_folio(&vmf) else { return vmf.failed(FaultError::Oom) };
     let entry = writable_entry(&vmf, pfn);
     remark::<P>(format_args!("the entry will be {entry}"));

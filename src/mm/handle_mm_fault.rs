@@ -8,8 +8,9 @@ use super::fault_flags::FaultFlags;
 use super::fault_lock::FaultLock;
 use super::mm_struct::Mm;
 use super::task::Task;
-use super::vma::{VmFlags, Vma};
-use super::vmf::{FaultError, VmFault};
+use super::vm_flags::VmFlags;
+use super::vma::Vma;
+use super::vmf::{Effort, FaultError, VmFault};
 use super::walk::__handle_mm_fault;
 
 /// Handles a fault at `address` under the fault lock, which comes back with the result.
@@ -25,15 +26,15 @@ pub(super) fn handle_mm_fault<'m, P: Platform>(
             remark::<P>(format_args!("__set_current_state(TASK_RUNNING)"));
             let flags = match sanitize_fault_flags(lock.vma(), flags) {
                 Ok(flags) => flags,
-                Err(error) => return account(task, VmFault::Failed(lock, error)),
+                Err(error) => return account(task, flags, VmFault::Failed(lock, error)),
             };
             if arch_vma_access_permitted(lock.vma(), flags, task) == Verdict::Denied {
-                return account(task, VmFault::Failed(lock, FaultError::Sigsegv));
+                return account(task, flags, VmFault::Failed(lock, FaultError::Sigsegv));
             }
             lru_gen_enter_fault(task, lock.vma());
             let result = __handle_mm_fault(mm, task, lock, address, flags);
             task.set_in_lru_fault(false);
-            account(task, result)
+            account(task, flags, result)
         },
         VmFault::words,
     )
@@ -44,6 +45,10 @@ fn sanitize_fault_flags<P: Platform>(vma: &Vma<P>, flags: FaultFlags) -> Result<
     enter::<P>("sanitize_fault_flags", format_args!("flags={flags}")).run(
         || {
             let mut flags = flags;
+            // Who may not wait keeps the lock on RETRY, and nobody could tell which lock that is.
+            if flags.contains(FaultFlags::VMA_LOCK | FaultFlags::RETRY_NOWAIT) {
+                return Err(FaultError::Sigsegv);
+            }
             if flags.contains(FaultFlags::UNSHARE) {
                 if flags.contains(FaultFlags::WRITE) {
                     return Err(FaultError::Sigsegv);
@@ -69,16 +74,30 @@ fn lru_gen_enter_fault<P: Platform>(task: &Task, vma: &Vma<P>) {
         .run(|| task.set_in_lru_fault(recency), |()| format!("in_lru_fault={recency}"));
 }
 
-/// Counts the fault, once (`mm_account_fault`; D54).
-fn account<'m, P: Platform>(task: &Task, result: VmFault<'m, P>) -> VmFault<'m, P> {
+/// Counts the fault, once (`mm_account_fault`; D54): a try that is to be repeated counts nothing, and the last one is
+/// major if this try or an earlier one had to wait.
+fn account<'m, P: Platform>(task: &Task, flags: FaultFlags, result: VmFault<'m, P>) -> VmFault<'m, P> {
     enter::<P>("mm_account_fault", format_args!("result={}", result.words())).run(
         || {
             task.count(|counts| {
                 counts.calls += 1;
+                let effort = match &result {
+                    VmFault::Retry(_) => {
+                        counts.retries += 1;
+                        return;
+                    }
+                    VmFault::Failed(..) => {
+                        counts.pgfault += 1;
+                        counts.errors += 1;
+                        return;
+                    }
+                    VmFault::Handled(_, effort) | VmFault::NoPage(_, effort) | VmFault::Completed(effort) => *effort,
+                };
                 counts.pgfault += 1;
-                match &result {
-                    VmFault::Handled(_) => counts.min_flt += 1,
-                    VmFault::Failed(..) => counts.errors += 1,
+                if effort == Effort::Major || flags.contains(FaultFlags::TRIED) {
+                    counts.maj_flt += 1;
+                } else {
+                    counts.min_flt += 1;
                 }
             });
         },
@@ -102,6 +121,8 @@ mod tests {
         let (write, unshare) = (FaultFlags::WRITE, FaultFlags::UNSHARE);
         let private = VmFlags::READ | VmFlags::MAYWRITE;
         assert_eq!(sanitized(private, write | unshare), Err(FaultError::Sigsegv));
+        let nowait = FaultFlags::VMA_LOCK | FaultFlags::RETRY_NOWAIT;
+        assert_eq!(sanitized(private, nowait), Err(FaultError::Sigsegv));
         assert_eq!(sanitized(private, unshare), Ok(unshare));
         assert_eq!(sanitized(private | VmFlags::SHARED, unshare), Ok(FaultFlags::empty()));
         assert_eq!(sanitized(private, write), Ok(write), "a forced write to a private mapping copies");

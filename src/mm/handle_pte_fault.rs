@@ -10,7 +10,7 @@ use crate::x86::{EntryFlags, PmdState, PteVal};
 use super::anonymous::do_anonymous_page;
 use super::fault_flags::FaultFlags;
 use super::pte_table::{LockedTable, PteTable, pmdp_get_lockless};
-use super::vma::VmFlags;
+use super::vm_flags::VmFlags;
 use super::vmf::{VmFault, Vmf};
 use super::wp_page::do_wp_page;
 

@@ -5,19 +5,25 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::locks::{RwSem, Spin};
+use crate::locks::Spin;
 use crate::phys::{CpuId, OutOfMemory, PageState, Pfn, PhysMem};
 use crate::platform::{Arc, Platform, Tally};
 use crate::x86::Machine;
 
 use super::entry_at::EntryAt;
+use super::generation::Generation;
+use super::mmap_lock::MmapLock;
+use super::vma::Vma;
+use super::vma_lock::VmaReaders;
 use super::vma_tree::VmaTree;
 
 /// An address space, shared by the tasks of a process.
 pub struct Mm<P: Platform> {
     machine: Arc<Machine<P>>,
     pgd: Pfn,
-    mmap_lock: RwSem<P, VmaTree<P>>,
+    generation: Generation,
+    mmap_lock: MmapLock<P>,
+    vma_readers: VmaReaders<P>,
     page_table_lock: Spin<P, ()>,
     rss_anon_pages: P::Counter,
     pgtables_bytes: P::Counter,
@@ -41,17 +47,20 @@ impl From<OutOfMemory> for MmError {
 }
 
 impl<P: Platform> Mm<P> {
-    /// An empty address space: a root table and nothing else (`mm_init`).
+    /// An empty address space, a root table and nothing else, that follows the protocol of a generation (`mm_init`).
     ///
     /// # Errors
     /// If there is no frame for the root table.
-    pub fn new(machine: Arc<Machine<P>>, cpu: CpuId) -> Result<Self, MmError> {
+    pub fn new(machine: Arc<Machine<P>>, generation: Generation, cpu: CpuId) -> Result<Self, MmError> {
         let pgd = machine.memory().alloc_page(cpu, PageState::Table { level: P::GEOMETRY.levels })?;
         machine.memory().clear_page(pgd);
+        let tree = VmaTree::new(machine.rcu(), generation);
         Ok(Self {
             machine,
             pgd,
-            mmap_lock: RwSem::new("mm->mmap_lock", VmaTree::new()),
+            generation,
+            vma_readers: tree.readers(),
+            mmap_lock: MmapLock::new(tree),
             page_table_lock: Spin::new("mm->page_table_lock", ()),
             rss_anon_pages: P::Counter::default(),
             pgtables_bytes: P::Counter::default(),
@@ -73,9 +82,24 @@ impl<P: Platform> Mm<P> {
         self.pgd
     }
 
+    /// Whose protocol it follows.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
     /// The lock of the VMAs.
-    pub fn mmap_lock(&self) -> &RwSem<P, VmaTree<P>> {
+    pub fn mmap_lock(&self) -> &MmapLock<P> {
         &self.mmap_lock
+    }
+
+    /// Whether a writer keeps faults out of a VMA; when nobody writes, nobody does (D51).
+    pub fn is_vma_write_locked(&self, vma: &Vma<P>) -> bool {
+        self.vma_readers.is_write_locked(vma)
+    }
+
+    /// The VMAs, for faults that do not hold the mmap lock.
+    pub(super) fn vma_readers(&self) -> &VmaReaders<P> {
+        &self.vma_readers
     }
 
     /// The lock of the tables above the PMD tables, and of `anon_vma` pointers (PGL).

@@ -7,7 +7,8 @@ use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
 use super::mm_struct::Mm;
-use super::vma::{VmFlags, Vma};
+use super::vm_flags::VmFlags;
+use super::vma::Vma;
 
 bitflags! {
     /// What may be done with a mapping (`PROT_*`).
@@ -23,7 +24,8 @@ bitflags! {
 }
 
 impl Protection {
-    fn vm_flags(self) -> VmFlags {
+    /// The properties of a mapping with these rights (`calc_vm_prot_bits`); `mprotect` may allow anything.
+    pub fn vm_flags(self) -> VmFlags {
         let may = VmFlags::MAYREAD | VmFlags::MAYWRITE | VmFlags::MAYEXEC;
         may | VmFlags::from_bits_truncate(u64::from(self.bits()))
     }

@@ -3,8 +3,12 @@
 //! The path of a fault, a file a stop:
 //!
 //! ```text
-//! exception          exc_page_fault > handle_page_fault > do_user_addr_fault
+//! exception          exc_page_fault > handle_page_fault
+//! user_fault         do_user_addr_fault
+//! bad_area             __bad_area_nosemaphore, do_sigbus, kernelmode_fixup_or_oops
+//! vma_lock             lock_vma_under_rcu
 //! fault_lock           lock_mm_and_find_vma
+//! expand_stack           expand_stack_locked
 //! access_error         access_error, arch_vma_access_permitted
 //! handle_mm_fault      handle_mm_fault > sanitize_fault_flags, lru_gen_enter_fault, mm_account_fault
 //! walk                   __handle_mm_fault > p4d_alloc, pud_alloc, pmd_alloc
@@ -17,34 +21,46 @@
 mod access_error;
 mod anon_vma;
 mod anonymous;
+mod bad_area;
+mod ending;
 mod entry_at;
 mod exception;
+mod expand_stack;
 mod fault_flags;
 mod fault_lock;
+mod generation;
 mod handle_mm_fault;
 mod handle_pte_fault;
 mod mm_struct;
 mod mmap;
+mod mmap_lock;
 mod pte_table;
 mod rmap;
 mod task;
+mod user_fault;
+mod vm_flags;
 mod vma;
+mod vma_lock;
 mod vma_tree;
 mod vmf;
 mod walk;
 mod wp_page;
 
 pub use anon_vma::AnonVma;
+pub use ending::{BusCode, Ending, FaultCode, Oops};
 pub use entry_at::EntryAt;
-pub use exception::{Ending, FaultCode, Oops, Process};
+pub use exception::Process;
 pub use fault_flags::FaultFlags;
-pub use fault_lock::FaultLock;
+pub use fault_lock::{FaultLock, FaultLockKind};
+pub use generation::{Generation, VmaLocking};
 pub use mm_struct::{Mm, MmError};
 pub use mmap::{MapError, Placement, Protection, mmap};
+pub use mmap_lock::{MmapLock, MmapWriteGuard};
 pub use pte_table::{LockedTable, PteTable};
 pub use rmap::remove_rmap;
-pub use task::{FaultCounts, Task};
-pub use vma::{VmFlags, Vma};
+pub use task::{FaultCounts, Signal, Signals, Task};
+pub use vm_flags::{VmFlags, WriteNotify};
+pub use vma::{Vma, WritableVma};
 pub use vma_tree::VmaTree;
-pub use vmf::{FaultError, VmFault};
+pub use vmf::{Effort, FaultError, VmFault};
 pub(crate) use walk::read_table;

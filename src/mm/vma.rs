@@ -1,58 +1,33 @@
 //! A virtual memory area: a range of pages with the same rights (`struct vm_area_struct`).
+//!
+//! # Invariants
+//! - I1 (D49). A field changes only through a [`WritableVma`]: the mmap lock is held for writing, and so is the VMA's
+//!   own lock where there is one. Whoever holds either for reading finds the fields stable.
+//! - I2 (D50). A VMA that was detached is freed after a grace period: whoever found it in the tree under RCU may still
+//!   try its lock, and nothing else.
 
 use std::fmt;
 
-use bitflags::bitflags;
-
-use crate::platform::{Arc, Platform, SetOnce};
+use crate::platform::{Arc, Platform, RaceCell, SetOnce};
 use crate::x86::{EntryFlags, VirtAddr};
 
 use super::anon_vma::AnonVma;
+use super::vm_flags::{VmFlags, WriteNotify};
+use super::vma_lock::VmaLock;
 
-bitflags! {
-    /// Properties of a VMA (`vm_flags_t`).
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct VmFlags: u64 {
-        /// May be read (`VM_READ`).
-        const READ = 0x1;
-        /// May be written.
-        const WRITE = 0x2;
-        /// May be executed.
-        const EXEC = 0x4;
-        /// Stores are seen by others who map the same object.
-        const SHARED = 0x8;
-        /// `mprotect` may allow reads.
-        const MAYREAD = 0x10;
-        /// `mprotect` may allow writes.
-        const MAYWRITE = 0x20;
-        /// `mprotect` may allow execution.
-        const MAYEXEC = 0x40;
-        /// Sequential reads are expected (`MADV_SEQUENTIAL`).
-        const SEQ_READ = 0x8000;
-        /// Random reads are expected (`MADV_RANDOM`).
-        const RAND_READ = 0x10000;
-        /// The protection key, four bits (`VM_PKEY_BIT0` to `3`).
-        const PKEY = 0xf << 32;
-    }
-}
-
-impl VmFlags {
-    /// Reads, writes or execution are allowed (`VM_ACCESS_FLAGS`).
-    pub const ACCESS: Self = Self::READ.union(Self::WRITE).union(Self::EXEC);
-
-    /// The protection key (`vma_pkey`).
-    pub const fn pkey(self) -> u32 {
-        (self.intersection(Self::PKEY).bits() >> 32) as u32
-    }
-}
-
-/// A range of pages with the same rights. The fields are stable while the mmap lock is held.
+/// A range of pages with the same rights.
 pub struct Vma<P: Platform> {
-    start: VirtAddr,
-    end: VirtAddr,
-    flags: VmFlags,
+    start: RaceCell<P, VirtAddr>,
+    end: RaceCell<P, VirtAddr>,
+    flags: RaceCell<P, VmFlags>,
     anon_vma: SetOnce<P, Arc<AnonVma<P>>>,
+    pub(super) lock: VmaLock<P>,
 }
+
+/// Write access to one VMA: its tree's lock is held for writing, and no fault holds the VMA's own.
+pub struct WritableVma<'v, P: Platform>(pub(super) &'v Vma<P>);
+
+const UPHOLDS: &str = "D49 (the fields of a VMA are stable under its lock)";
 
 impl<P: Platform> Vma<P> {
     /// The VMA of the pages from `start` up to `end`.
@@ -61,37 +36,47 @@ impl<P: Platform> Vma<P> {
     /// If it would be empty.
     pub fn new(start: VirtAddr, end: VirtAddr, flags: VmFlags) -> Self {
         assert!(start < end, "a VMA from {start} to {end} has no page");
-        Self { start, end, flags, anon_vma: SetOnce::empty() }
+        Self {
+            start: RaceCell::new(UPHOLDS, start),
+            end: RaceCell::new(UPHOLDS, end),
+            flags: RaceCell::new(UPHOLDS, flags),
+            anon_vma: SetOnce::empty(),
+            lock: VmaLock::new(),
+        }
     }
 
     /// Its first address.
+    #[track_caller]
     pub fn start(&self) -> VirtAddr {
-        self.start
+        self.start.get()
     }
 
     /// The first address after it.
+    #[track_caller]
     pub fn end(&self) -> VirtAddr {
-        self.end
+        self.end.get()
     }
 
     /// Its properties.
+    #[track_caller]
     pub fn flags(&self) -> VmFlags {
-        self.flags
+        self.flags.get()
     }
 
     /// Whether it covers `address`.
+    #[track_caller]
     pub fn contains(&self, address: VirtAddr) -> bool {
-        (self.start..self.end).contains(&address)
+        (self.start()..self.end()).contains(&address)
     }
 
     /// Any access is allowed (`vma_is_accessible`).
     pub fn is_accessible(&self) -> bool {
-        self.flags.intersects(VmFlags::ACCESS)
+        self.flags().is_accessible()
     }
 
     /// A private mapping that may be written copies on write (`is_cow_mapping`).
     pub fn is_cow(&self) -> bool {
-        self.flags & (VmFlags::SHARED | VmFlags::MAYWRITE) == VmFlags::MAYWRITE
+        self.flags().is_cow()
     }
 
     /// The `anon_vma`, once a fault has prepared one.
@@ -108,36 +93,62 @@ impl<P: Platform> Vma<P> {
         address.page_number(P::GEOMETRY)
     }
 
-    /// The flags of an entry that maps a page of this VMA without any right to write (`vm_page_prot`, from
-    /// `protection_map` of a private mapping: writable ones are entered as copy-on-write).
+    /// The flags of an entry that maps a page of this VMA (`vm_page_prot`).
     pub fn page_prot(&self) -> EntryFlags {
-        if !self.is_accessible() {
-            return EntryFlags::PROT_NONE | EntryFlags::ACCESSED;
-        }
-        let read = EntryFlags::PRESENT | EntryFlags::USER | EntryFlags::ACCESSED;
-        if self.flags.contains(VmFlags::EXEC) { read } else { read | EntryFlags::NO_EXECUTE }
+        self.flags().page_prot(WriteNotify::No)
     }
 
-    /// Cuts the VMA at `at`; the upper part shares the `anon_vma` (`__split_vma`).
-    pub(super) fn split_off(&mut self, at: VirtAddr) -> Self {
-        assert!(self.start < at && at < self.end, "{at} is not inside {self:?}");
-        let anon_vma = self.anon_vma.get().map(|anon_vma| SetOnce::with(Arc::clone(anon_vma)));
-        let upper =
-            Self { start: at, end: self.end, flags: self.flags, anon_vma: anon_vma.unwrap_or_else(SetOnce::empty) };
-        if let Some(anon_vma) = upper.anon_vma() {
+    /// A VMA like this one, for the pages from `at` on; it shares the `anon_vma` (`vm_area_dup`, `anon_vma_clone`).
+    pub(super) fn upper_part(&self, at: VirtAddr) -> Self {
+        assert!(self.start() < at && at < self.end(), "{at} is not inside {self:?}");
+        let mut upper = Self::new(at, self.end(), self.flags());
+        if let Some(anon_vma) = self.anon_vma() {
+            upper.anon_vma = SetOnce::with(Arc::clone(anon_vma));
             anon_vma.link(&upper);
         }
-        self.end = at;
         upper
+    }
+
+    /// Ghost: the VMA is freed; a grace period after it was detached, so nobody looks at it any more (I2).
+    pub(super) fn freed(&self) {
+        if P::CHECKED {
+            self.start.set(VirtAddr::ZERO);
+            self.end.set(VirtAddr::ZERO);
+            self.flags.set(VmFlags::empty());
+            self.lock.freed();
+        }
+    }
+}
+
+impl<P: Platform> WritableVma<'_, P> {
+    /// Moves the first address.
+    pub fn set_start(&mut self, start: VirtAddr) {
+        self.0.start.set(start);
+    }
+
+    /// Moves the end.
+    pub fn set_end(&mut self, end: VirtAddr) {
+        self.0.end.set(end);
+    }
+
+    /// Says that the tree is about to forget the VMA (`vma_mark_detached`).
+    pub(super) fn mark_detached(&mut self) {
+        self.0.lock.mark_detached();
+    }
+
+    /// Changes the properties (`vm_flags_reset`).
+    pub fn set_flags(&mut self, flags: VmFlags) {
+        self.0.flags.set(flags);
     }
 }
 
 impl<P: Platform> fmt::Debug for Vma<P> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let right = |flag, letter| if self.flags.contains(flag) { letter } else { '-' };
+        let flags = self.flags();
+        let right = |flag, letter| if flags.contains(flag) { letter } else { '-' };
         let [read, write, exec] = [(VmFlags::READ, 'r'), (VmFlags::WRITE, 'w'), (VmFlags::EXEC, 'x')]
             .map(|(flag, letter)| right(flag, letter));
-        let shared = if self.flags.contains(VmFlags::SHARED) { 's' } else { 'p' };
-        write!(formatter, "{}-{} {read}{write}{exec}{shared}", self.start, self.end)
+        let shared = if flags.contains(VmFlags::SHARED) { 's' } else { 'p' };
+        write!(formatter, "{}-{} {read}{write}{exec}{shared}", self.start(), self.end())
     }
 }

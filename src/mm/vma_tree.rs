@@ -2,16 +2,26 @@
 //!
 //! # Invariants
 //! - I1. VMAs do not overlap, and are kept in the order of their addresses.
+//! - I2. What readers find under RCU is the tree as it was after some change, never one in the middle of a change: each
+//!   change publishes a new list of pivots.
+//! - I3 (D49). A VMA is locked for writing before anything of it changes, and before the tree forgets it.
 
-use crate::platform::Platform;
+use std::fmt;
+
+use crate::platform::{Arc, Platform, Rcu, RcuWriter};
 use crate::x86::VirtAddr;
 
-use super::vma::Vma;
+use super::generation::{Generation, VmaLocking};
+use super::vm_flags::VmFlags;
+use super::vma::{Vma, WritableVma};
+use super::vma_lock::{MmLockSeq, Pivot, VmaReaders};
 
 /// All VMAs of an address space. It stands under the mmap lock.
-#[derive(Debug)]
 pub struct VmaTree<P: Platform> {
-    vmas: Vec<Vma<P>>,
+    vmas: Vec<Arc<Vma<P>>>,
+    locking: VmaLocking,
+    published: RcuWriter<P, Vec<Pivot<P>>>,
+    seq: Arc<MmLockSeq<P>>,
 }
 
 /// A VMA of a tree, as long as the tree does not change.
@@ -19,8 +29,14 @@ pub struct VmaTree<P: Platform> {
 pub(super) struct VmaIndex(usize);
 
 impl<P: Platform> VmaTree<P> {
-    pub(super) fn new() -> Self {
-        Self { vmas: Vec::new() }
+    pub(super) fn new(rcu: &Arc<Rcu<P>>, generation: Generation) -> Self {
+        let published = RcuWriter::new(Arc::clone(rcu), Vec::new());
+        Self { vmas: Vec::new(), locking: generation.vma_locking(), published, seq: Arc::new(MmLockSeq::new()) }
+    }
+
+    /// What faults without the mmap lock need.
+    pub(super) fn readers(&self) -> VmaReaders<P> {
+        VmaReaders { tree: self.published.reader(), seq: Arc::clone(&self.seq) }
     }
 
     /// The VMA that covers `address` (`vma_lookup`).
@@ -33,9 +49,25 @@ impl<P: Platform> VmaTree<P> {
         &self.vmas[index.0]
     }
 
+    /// The first VMA that ends after `address`, whether it covers it or lies above (`find_vma`).
+    pub(super) fn find(&self, address: VirtAddr) -> Option<VmaIndex> {
+        let index = self.first_ending_after(address);
+        (index < self.vmas.len()).then_some(VmaIndex(index))
+    }
+
+    /// The VMA below another one.
+    pub(super) fn below(&self, index: VmaIndex) -> Option<&Vma<P>> {
+        index.0.checked_sub(1).map(|below| &*self.vmas[below])
+    }
+
+    /// A VMA, to keep while the tree changes.
+    pub(super) fn shared(&self, index: VmaIndex) -> Arc<Vma<P>> {
+        Arc::clone(&self.vmas[index.0])
+    }
+
     /// All VMAs, lowest first.
     pub fn iter(&self) -> impl Iterator<Item = &Vma<P>> {
-        self.vmas.iter()
+        self.vmas.iter().map(|vma| &**vma)
     }
 
     /// Whether any VMA touches the pages from `start` up to `end`.
@@ -43,22 +75,77 @@ impl<P: Platform> VmaTree<P> {
         self.vmas.get(self.first_ending_after(start)).is_some_and(|vma| vma.start() < end)
     }
 
-    /// Adds a VMA.
+    /// Keeps every fault out of a VMA until the mmap lock is no longer held for writing (`vma_start_write`).
+    pub fn start_write<'v>(&'v mut self, vma: &'v Vma<P>) -> WritableVma<'v, P> {
+        match self.locking {
+            VmaLocking::MmapLockOnly => {}
+            VmaLocking::PerVma => vma.lock.start_write(&self.seq),
+        }
+        WritableVma(vma)
+    }
+
+    /// Lets faults into all VMAs again (`vma_end_write_all`).
+    pub(super) fn end_write_all(&mut self) {
+        match self.locking {
+            VmaLocking::MmapLockOnly => {}
+            VmaLocking::PerVma => self.seq.end_write_all(),
+        }
+    }
+
+    /// Shows readers the tree as it is now.
+    fn publish(&mut self) {
+        match self.locking {
+            VmaLocking::MmapLockOnly => {}
+            VmaLocking::PerVma => {
+                let pivot = |vma: &Arc<Vma<P>>| Pivot { start: vma.start(), end: vma.end(), vma: Arc::clone(vma) };
+                self.published.publish(self.vmas.iter().map(pivot).collect());
+            }
+        }
+    }
+
+    /// Adds a VMA (`vma_link`).
     ///
     /// # Panics
     /// If it overlaps another one.
     pub fn insert(&mut self, vma: Vma<P>) {
         assert!(!self.overlaps(vma.start(), vma.end()), "{vma:?} overlaps another VMA");
         let index = self.first_ending_after(vma.start());
-        self.vmas.insert(index, vma);
+        self.start_write(&vma);
+        self.vmas.insert(index, Arc::new(vma));
+        self.publish();
     }
 
-    /// Takes out everything between `start` and `end`; VMAs that reach over an edge are split there.
-    pub fn detach(&mut self, start: VirtAddr, end: VirtAddr) -> Vec<Vma<P>> {
+    /// Moves the start of a VMA into the free range below it; readers find it by its new range from now on.
+    pub(super) fn set_start(&mut self, index: VmaIndex, start: VirtAddr) {
+        let vma = self.shared(index);
+        self.start_write(&vma).set_start(start);
+        self.publish();
+    }
+
+    /// Takes out everything between `start` and `end`; VMAs that reach over an edge are split there
+    /// (`do_vmi_align_munmap`).
+    pub fn detach(&mut self, start: VirtAddr, end: VirtAddr) -> Vec<Arc<Vma<P>>> {
         [start, end].into_iter().for_each(|edge| self.split_at(edge));
         let first = self.first_ending_after(start);
-        let last = self.vmas.partition_point(|vma| vma.end() <= end);
-        self.vmas.drain(first..last.max(first)).collect()
+        let last = self.vmas.partition_point(|vma| vma.end() <= end).max(first);
+        if first == last {
+            return Vec::new();
+        }
+        let detached = self.vmas[first..last].to_vec();
+        for vma in &detached {
+            self.start_write(vma).mark_detached();
+        }
+        self.vmas.drain(first..last);
+        self.publish();
+        detached
+    }
+
+    /// Frees a VMA that was detached, once nobody can find it any more (`vm_area_free`).
+    pub fn free(&self, vma: Arc<Vma<P>>) {
+        match self.locking {
+            VmaLocking::MmapLockOnly => drop(vma),
+            VmaLocking::PerVma => self.published.defer(move || vma.freed()),
+        }
     }
 
     /// The end of the last VMA below `address`.
@@ -69,40 +156,58 @@ impl<P: Platform> VmaTree<P> {
 
     /// The start of the first VMA at or above `address`.
     pub fn start_above(&self, address: VirtAddr) -> Option<VirtAddr> {
-        self.vmas.get(self.vmas.partition_point(|vma| vma.start() < address)).map(Vma::start)
+        self.vmas.get(self.vmas.partition_point(|vma| vma.start() < address)).map(|vma| vma.start())
     }
 
-    /// The highest free range of `bytes` below `limit` (`vm_unmapped_area`, top down).
+    /// The highest free range of `bytes` below `limit` (`vm_unmapped_area`, top down). A stack keeps what is below it
+    /// at a distance.
     pub(super) fn unmapped_area(&self, bytes: u64, limit: VirtAddr) -> Option<VirtAddr> {
         let mut top = limit.bytes();
         for vma in self.vmas.iter().rev() {
-            if top - vma.end().bytes() >= bytes {
+            if top.saturating_sub(vma.end().bytes()) >= bytes {
                 break;
             }
-            top = vma.start().bytes();
+            top = start_gap(vma);
         }
         let floor = self.end_below(VirtAddr::user(top)).map_or(0, VirtAddr::bytes);
-        (top - floor >= bytes).then(|| VirtAddr::user(top - bytes))
+        (top.saturating_sub(floor) >= bytes).then(|| VirtAddr::user(top - bytes))
     }
 
     fn first_ending_after(&self, address: VirtAddr) -> usize {
         self.vmas.partition_point(|vma| vma.end() <= address)
     }
 
+    /// Cuts the VMA that reaches over `edge` in two (`__split_vma`).
     fn split_at(&mut self, edge: VirtAddr) {
         if let Some(VmaIndex(index)) = self.lookup(edge)
             && self.vmas[index].start() < edge
         {
-            let upper = self.vmas[index].split_off(edge);
-            self.vmas.insert(index + 1, upper);
+            let lower = Arc::clone(&self.vmas[index]);
+            let mut writable = self.start_write(&lower);
+            let upper = lower.upper_part(edge);
+            writable.set_end(edge);
+            self.start_write(&upper);
+            self.vmas.insert(index + 1, Arc::new(upper));
+            self.publish();
         }
+    }
+}
+
+/// Where a VMA begins, with the gap that it keeps if it is a stack (`vm_start_gap`).
+fn start_gap<P: Platform>(vma: &Vma<P>) -> u64 {
+    let gap = if vma.flags().contains(VmFlags::GROWSDOWN) { P::GEOMETRY.stack_guard_gap() } else { 0 };
+    vma.start().bytes().saturating_sub(gap)
+}
+
+impl<P: Platform> fmt::Debug for VmaTree<P> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.iter()).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mm::VmFlags;
     use crate::platform::{Native, X86_64};
 
     type Tree = VmaTree<Native<X86_64>>;
@@ -112,7 +217,7 @@ mod tests {
     }
 
     fn tree(ranges: &[(u64, u64)]) -> Tree {
-        let mut tree = Tree::new();
+        let mut tree = Tree::new(&Arc::new(Rcu::new(1)), Generation::G6);
         for (start, end) in ranges {
             tree.insert(Vma::new(page(*start), page(*end), VmFlags::READ));
         }
@@ -142,6 +247,15 @@ mod tests {
         assert_eq!(tree.end_below(page(1)), None);
         assert_eq!(tree.start_above(page(3)), Some(page(5)));
         assert_eq!(tree.start_above(page(6)), None);
+    }
+
+    #[test]
+    fn a_stack_keeps_its_gap_free() {
+        let mut tree = tree(&[(0, 2)]);
+        tree.insert(Vma::new(page(600), page(601), VmFlags::READ | VmFlags::GROWSDOWN));
+        for (pages, start) in [(342, Some(2)), (343, None)] {
+            assert_eq!(tree.unmapped_area(pages << 12, page(601)), start.map(page), "{pages} pages");
+        }
     }
 
     #[test]

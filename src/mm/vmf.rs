@@ -1,4 +1,17 @@
 //! One fault under way, and what its handlers return.
+//!
+//! # Who holds the fault lock afterwards
+//!
+//! | result | fault lock | the caller |
+//! |---|---|---|
+//! | `Handled` (0) | held | lets the access be tried again |
+//! | `NoPage` | held | the same; the entry is there, or will be |
+//! | `Retry` | dropped | faults again, with `TRIED` |
+//! | `Completed` | dropped | is finished, and touches nothing |
+//! | `Failed` | held | signals, or asks the out-of-memory killer |
+//!
+//! The lock is in the value where it is held, so the two cannot be confused (D52). `VM_FAULT_FALLBACK`, which the
+//! handlers of huge entries return, stays inside the walk: it gives the [`Vmf`] back and is no `VmFault` (D55).
 
 use crate::platform::Platform;
 use crate::x86::{PteVal, VirtAddr};
@@ -32,7 +45,13 @@ impl<'m, P: Platform> Vmf<'m, P> {
 
     /// Done, or somebody else was: the access will be tried again (0).
     pub(super) fn handled(self) -> VmFault<'m, P> {
-        VmFault::Handled(self.lock)
+        VmFault::Handled(self.lock, Effort::Minor)
+    }
+
+    /// The lock is dropped and the fault begins again (`VM_FAULT_RETRY`).
+    pub(super) fn retry(self, effort: Effort) -> VmFault<'m, P> {
+        drop(self.lock);
+        VmFault::Retry(effort)
     }
 
     /// It cannot be done.
@@ -41,12 +60,27 @@ impl<'m, P: Platform> Vmf<'m, P> {
     }
 }
 
+/// Whether a fault had to wait for I/O (`VM_FAULT_MAJOR`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// It had not.
+    Minor,
+    /// It had.
+    Major,
+}
+
 /// What handling a fault came to, with the fault lock where it is still held (`vm_fault_t`).
 #[must_use]
 pub enum VmFault<'m, P: Platform> {
     /// 0: the page is there, or somebody changed the entry meanwhile; the access will tell.
-    Handled(FaultLock<'m, P>),
-    /// `VM_FAULT_OOM`, `VM_FAULT_SIGBUS` or `VM_FAULT_SIGSEGV`.
+    Handled(FaultLock<'m, P>, Effort),
+    /// `VM_FAULT_NOPAGE`: the entry is there, or will be, and there is no page to hand back.
+    NoPage(FaultLock<'m, P>, Effort),
+    /// `VM_FAULT_RETRY`: the lock was dropped, and everything must be looked up again.
+    Retry(Effort),
+    /// `VM_FAULT_COMPLETED`: done, and the lock was dropped.
+    Completed(Effort),
+    /// `VM_FAULT_OOM`, `VM_FAULT_SIGBUS`, `VM_FAULT_SIGSEGV` or `VM_FAULT_HWPOISON`.
     Failed(FaultLock<'m, P>, FaultError),
 }
 
@@ -59,17 +93,30 @@ pub enum FaultError {
     Sigbus,
     /// The access is not allowed (`VM_FAULT_SIGSEGV`).
     Sigsegv,
+    /// The memory is broken (`VM_FAULT_HWPOISON`, `VM_FAULT_HWPOISON_LARGE`): a block of `1 << lsb` bytes.
+    HwPoison {
+        /// The lowest bit of an address that tells blocks apart.
+        lsb: u32,
+    },
 }
 
 impl<P: Platform> VmFault<'_, P> {
     /// What Linux calls it.
     pub fn words(&self) -> String {
-        match self {
-            Self::Handled(_) => "0",
-            Self::Failed(_, FaultError::Oom) => "VM_FAULT_OOM",
-            Self::Failed(_, FaultError::Sigbus) => "VM_FAULT_SIGBUS",
-            Self::Failed(_, FaultError::Sigsegv) => "VM_FAULT_SIGSEGV",
+        let (name, effort) = match self {
+            Self::Handled(_, effort) => ("0", *effort),
+            Self::NoPage(_, effort) => ("VM_FAULT_NOPAGE", *effort),
+            Self::Retry(effort) => ("VM_FAULT_RETRY", *effort),
+            Self::Completed(effort) => ("VM_FAULT_COMPLETED", *effort),
+            Self::Failed(_, FaultError::Oom) => ("VM_FAULT_OOM", Effort::Minor),
+            Self::Failed(_, FaultError::Sigbus) => ("VM_FAULT_SIGBUS", Effort::Minor),
+            Self::Failed(_, FaultError::Sigsegv) => ("VM_FAULT_SIGSEGV", Effort::Minor),
+            Self::Failed(_, FaultError::HwPoison { .. }) => ("VM_FAULT_HWPOISON", Effort::Minor),
+        };
+        match effort {
+            Effort::Minor => name.to_owned(),
+            Effort::Major if name == "0" => "VM_FAULT_MAJOR".to_owned(),
+            Effort::Major => format!("{name}|VM_FAULT_MAJOR"),
         }
-        .to_owned()
     }
 }

@@ -5,7 +5,7 @@
 use crate::platform::{Platform, enter, remark};
 use crate::x86::PteVal;
 
-use super::anon_vma::vmf_anon_prepare;
+use super::anon_vma::{Prepared, vmf_anon_prepare};
 use super::anonymous::alloc_anon_folio;
 use super::handle_pte_fault::writable_entry;
 use super::pte_table::LockedTable;
@@ -28,7 +28,10 @@ pub(super) fn do_wp_page<'m, P: Platform>(vmf: Vmf<'m, P>, table: LockedTable<'m
 fn wp_page_copy<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal) -> VmFault<'m, P> {
     enter::<P>("wp_page_copy", format_args!("address={}", vmf.address)).run(
         || {
-            let anon_vma = vmf_anon_prepare(&vmf);
+            let (vmf, anon_vma) = match vmf_anon_prepare(vmf) {
+                Prepared::Ready(vmf, anon_vma) => (vmf, anon_vma),
+                Prepared::Retry(result) => return result,
+            };
             let Ok(pfn) = alloc_anon_folio(&vmf) else { return vmf.failed(FaultError::Oom) };
             let memory = vmf.mm.memory();
             // pte_same (M19): another write may have copied the page already.

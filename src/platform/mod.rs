@@ -18,6 +18,7 @@ pub mod loom;
 mod native;
 mod probe;
 mod race_cell;
+mod rcu;
 mod seam;
 mod set_once;
 mod story;
@@ -27,6 +28,7 @@ pub use geometry::{AddressLayout, FourLevels, Geometry, Shape, TwoLevels, X86_64
 pub use native::Native;
 pub use probe::{Call, Event, enter, remark};
 pub use race_cell::{RaceCell, Word};
-pub use seam::{AtomicWord, NewLock, Platform, RaceWord, Tally};
+pub use rcu::{Rcu, RcuReader, RcuSection, RcuWriter};
+pub use seam::{AtomicWord, NewLock, Platform, RaceWord, RawBitLock, Tally};
 pub use set_once::SetOnce;
 pub use story::Story;

@@ -23,6 +23,16 @@ impl Word for u64 {
     }
 }
 
+impl Word for bool {
+    fn into_word(self) -> u64 {
+        u64::from(self)
+    }
+
+    fn from_word(word: u64) -> Self {
+        word != 0
+    }
+}
+
 /// A value that is read and written without atomics because something else orders the accesses.
 ///
 /// Natively it is a relaxed atomic (so a bug is no undefined behaviour); under a checker an access that nothing orders

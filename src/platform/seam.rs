@@ -33,6 +33,8 @@ pub trait Platform: Sized + Send + Sync + 'static {
     type RawSpin: RawMutex + NewLock + Send + Sync;
     /// A fair reader-writer semaphore: a waiting writer stops new readers. It can be downgraded.
     type RawRwSem: RawRwLockDowngrade + NewLock + Send + Sync;
+    /// A lock bit with a queue of waiters, without an owner.
+    type RawBit: RawBitLock + NewLock;
     /// The words of physical memory; what they hold at first is anything.
     type Words: Deref<Target = [Self::AtomicU64]> + Send + Sync;
     /// A running thread.
@@ -52,6 +54,15 @@ pub trait Platform: Sized + Send + Sync + 'static {
     /// # Panics
     /// If the thread panicked: its panic goes on here.
     fn join<T: Send + 'static>(thread: Self::Thread<T>) -> T;
+
+    /// One of `0..count`: what hardware, an allocation, I/O or another process may decide. A checker tries each.
+    ///
+    /// # Panics
+    /// If `count` is zero.
+    fn choose(count: usize) -> usize;
+
+    /// Waits, without sleeping, until the condition holds. The condition only reads.
+    fn spin_until(condition: impl FnMut() -> bool);
 
     /// Takes one event of the running thread's story; called only where [`Platform::TRACED`] is set.
     fn tell(event: Event);
@@ -100,6 +111,21 @@ pub trait Tally: Send + Sync + Default {
     fn add(&self, by: i64);
     /// The sum, exact once nobody adds any more.
     fn read(&self) -> i64;
+}
+
+/// A lock bit with a queue of waiters (a page lock, a writeback bit): whoever finishes the work releases it, which need
+/// not be the thread that took it.
+pub trait RawBitLock: Send + Sync {
+    /// Waits until the bit is clear and sets it.
+    fn lock(&self);
+    /// Sets the bit if it is clear; says whether it did.
+    fn try_lock(&self) -> bool;
+    /// Clears the bit and wakes the waiters.
+    fn unlock(&self);
+    /// Waits until the bit is clear, without setting it.
+    fn wait(&self);
+    /// Whether the bit is set; by the time it returns, the answer may be old.
+    fn is_locked(&self) -> bool;
 }
 
 /// A raw lock made at run time: an engine's locks are objects of one execution, so they cannot be constants.

@@ -1,6 +1,6 @@
 //! What a scenario is made of.
 
-use crate::mm::Protection;
+use crate::mm::{Generation, Protection, VmFlags};
 
 /// A small world, its actors, and every outcome that it can have.
 ///
@@ -15,6 +15,8 @@ pub struct Scenario {
     pub claim: &'static str,
     /// The page tables.
     pub shape: ShapeName,
+    /// Which kernel's protocol the address space follows.
+    pub generation: Generation,
     /// What is mapped at first.
     pub vmas: &'static [VmaSpec],
     /// What is done before the actors start, alone.
@@ -72,6 +74,8 @@ pub struct VmaSpec {
     pub pages: u64,
     /// Its rights.
     pub protection: Protection,
+    /// What else is said of it: a stack, say.
+    pub flags: VmFlags,
 }
 
 /// One of the threads that race, on a CPU of its own.
@@ -88,6 +92,15 @@ pub struct Actor {
 pub enum Op {
     /// A user's store of a whole word.
     Write {
+        /// The page.
+        page: u64,
+        /// The word of it.
+        word: u64,
+        /// What is stored.
+        value: u64,
+    },
+    /// The kernel's store of a whole word to a user's memory.
+    CopyToUser {
         /// The page.
         page: u64,
         /// The word of it.
@@ -126,6 +139,11 @@ pub const fn write(page: u64, word: u64, value: u64) -> Op {
     Op::Write { page, word, value }
 }
 
+/// The kernel's store of `value` to a user's word (`copy_to_user`).
+pub const fn copy_to_user(page: u64, word: u64, value: u64) -> Op {
+    Op::CopyToUser { page, word, value }
+}
+
 /// A load of a word.
 pub const fn read(page: u64, word: u64) -> Op {
     Op::Read { page, word }
@@ -150,4 +168,5 @@ pub const fn munmap(page: u64, pages: u64) -> Op {
 pub(super) const READ_WRITE: Protection = Protection::READ.union(Protection::WRITE);
 
 /// The usual world: one mapping of pages 0 and 1, readable and writable.
-pub(super) const TWO_PAGES: &[VmaSpec] = &[VmaSpec { page: 0, pages: 2, protection: READ_WRITE }];
+pub(super) const TWO_PAGES: &[VmaSpec] =
+    &[VmaSpec { page: 0, pages: 2, protection: READ_WRITE, flags: VmFlags::empty() }];

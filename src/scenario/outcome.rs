@@ -58,7 +58,9 @@ fn ended(ending: Ending) -> String {
     match ending {
         Ending::Sigsegv(FaultCode::MapErr, _) => "got MAPERR",
         Ending::Sigsegv(FaultCode::AccErr, _) => "got ACCERR",
-        Ending::Sigbus(_) => "got SIGBUS",
+        Ending::Sigbus(..) => "got SIGBUS",
+        Ending::Sigsegv(FaultCode::PkuErr { .. }, _) => "got PKUERR",
+        Ending::Killed => "was killed",
         Ending::OutOfMemory => "got OOM",
         Ending::Efault => "got EFAULT",
         Ending::Oops(_) => "oopsed",

@@ -1,5 +1,7 @@
 //! A read fault against a write fault of one page.
 
+use crate::mm::Generation;
+
 use super::definition::{Actor, LoomReach, Scenario, ShapeName, TWO_PAGES, read, write};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -8,6 +10,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         family: "read_write",
         claim: "a read fault maps the zero page or finds the writer's page; the writer replaces the zero page safely",
         shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
         vmas: TWO_PAGES,
         setup: &[write(1, 0, 9)],
         actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "W", ops: &[write(0, 0, 7)] }],
@@ -24,6 +27,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         family: "read_write",
         claim: "two read faults on one PTE map the shared zero page, once, and count nothing for it",
         shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
         vmas: TWO_PAGES,
         setup: &[write(1, 0, 9)],
         actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "S", ops: &[read(0, 1)] }],
@@ -35,6 +39,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         family: "read_write",
         claim: "two writers of a page that a read mapped as the zero page leave one copy with both stores",
         shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
         vmas: TWO_PAGES,
         setup: &[write(1, 0, 9), read(0, 0)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(0, 1, 2)] }],

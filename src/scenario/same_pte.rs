@@ -1,5 +1,7 @@
 //! Several threads fault the same page.
 
+use crate::mm::{Generation, VmFlags};
+
 use super::definition::{Actor, LoomReach, READ_WRITE, Scenario, ShapeName, TWO_PAGES, VmaSpec, write};
 
 const A: Actor = Actor { name: "A", ops: &[write(0, 0, 1)] };
@@ -12,6 +14,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         family: "same_pte",
         claim: "two write faults on one PTE of a standing table install one page, and no store is lost",
         shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
         vmas: TWO_PAGES,
         setup: &[write(1, 0, 9)],
         actors: &[A, B],
@@ -28,6 +31,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         family: "same_pte",
         claim: "two write faults on one PTE, whose table is missing too, link one table and install one page",
         shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
         vmas: TWO_PAGES,
         setup: &[],
         actors: &[A, B],
@@ -46,7 +50,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         family: "same_pte",
         claim: "two write faults on one PTE, with every table missing, link three tables and install one page",
         shape: ShapeName::FourLevels,
-        vmas: &[VmaSpec { page: 0, pages: 16, protection: READ_WRITE }],
+        generation: Generation::G6,
+        vmas: &[VmaSpec { page: 0, pages: 16, protection: READ_WRITE, flags: VmFlags::empty() }],
         setup: &[write(8, 0, 9)],
         actors: &[A, B],
         outcomes: &[
@@ -72,7 +77,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         family: "same_pte",
         claim: "three write faults on one PTE, with every table missing, link three tables and install one page",
         shape: ShapeName::FourLevels,
-        vmas: &[VmaSpec { page: 0, pages: 16, protection: READ_WRITE }],
+        generation: Generation::G6,
+        vmas: &[VmaSpec { page: 0, pages: 16, protection: READ_WRITE, flags: VmFlags::empty() }],
         setup: &[write(8, 0, 9)],
         actors: &[A, B, C],
         outcomes: &[
@@ -138,6 +144,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         family: "same_pte",
         claim: "three write faults on one PTE of a standing table install one page",
         shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
         vmas: TWO_PAGES,
         setup: &[write(1, 0, 9)],
         actors: &[A, B, C],

@@ -1,5 +1,7 @@
 //! Faults that meet in the tables, not in an entry.
 
+use crate::mm::{Generation, VmFlags};
+
 use super::definition::{Actor, LoomReach, READ_WRITE, Scenario, ShapeName, TWO_PAGES, VmaSpec, write};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -8,6 +10,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         family: "tables",
         claim: "faults on neighbouring PTEs of one missing table link it once and both install",
         shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
         vmas: TWO_PAGES,
         setup: &[],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
@@ -22,7 +25,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         family: "tables",
         claim: "faults whose tables differ from the PUD level on share the tables above and link each of their own",
         shape: ShapeName::FourLevels,
-        vmas: &[VmaSpec { page: 0, pages: 16, protection: READ_WRITE }],
+        generation: Generation::G6,
+        vmas: &[VmaSpec { page: 0, pages: 16, protection: READ_WRITE, flags: VmFlags::empty() }],
         setup: &[],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(4, 0, 2)] }],
         outcomes: &[

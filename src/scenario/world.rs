@@ -1,13 +1,13 @@
 //! The world of a scenario: a machine just large enough, an address space, and one CPU for each actor and the set-up.
 
 use crate::actors;
-use crate::mm::{Mm, Placement, Process, Task, mmap};
+use crate::mm::{Mm, Process, Task, Vma};
 use crate::oracle::{GhostEvent, GhostLog};
 use crate::phys::{CpuId, Pfn, PhysConfig, Purpose};
 use crate::platform::{Arc, Platform};
 use crate::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
 
-use super::definition::{Op, Scenario};
+use super::definition::{Op, Scenario, VmaSpec};
 use super::outcome::{loaded, stored};
 
 /// A machine with an address space.
@@ -31,16 +31,17 @@ impl<P: Platform> World<P> {
             ..PhysConfig::linux(Pfn::truncate(0x100), frames + 2, setup_cpu.index() + 1)
         };
         let machine = Machine::boot(&config).expect("a checker's memory is an array");
-        let mm = Mm::new(Arc::new(machine), setup_cpu).expect("there is a frame for the root table");
+        let mm =
+            Mm::new(Arc::new(machine), scenario.generation, setup_cpu).expect("there is a frame for the root table");
         for (index, ops) in programs().enumerate() {
             let cpu = CpuId::new(index);
             mm.memory().zone().prefill(cpu, Purpose::User, users(ops));
             mm.memory().zone().prefill(cpu, Purpose::Table, tables::<P>(ops));
             mm.memory().memcg().prefill(cpu, users(ops) as u64);
         }
-        for vma in scenario.vmas {
-            let placement = Placement::Fixed(page_address::<P>(vma.page));
-            mmap(&mm, placement, vma.pages * P::GEOMETRY.page_size(), vma.protection).expect("a scenario's VMAs fit");
+        for VmaSpec { page, pages, protection, flags } in scenario.vmas {
+            let (start, end) = (page_address::<P>(*page), page_address::<P>(*page).offset(pages * page_size::<P>()));
+            mm.mmap_lock().write().insert(Vma::new(start, end, protection.vm_flags() | *flags));
         }
         Self { mm, setup_cpu }
     }
@@ -48,13 +49,17 @@ impl<P: Platform> World<P> {
 
 /// Users' frames that the operations can need: an operation that writes needs one.
 fn users(ops: &[Op]) -> usize {
-    ops.iter().filter(|op| matches!(op, Op::Write { .. })).count()
+    ops.iter().filter(|op| matches!(op, Op::Write { .. } | Op::CopyToUser { .. })).count()
 }
 
 /// Tables that the operations can need.
 fn tables<P: Platform>(ops: &[Op]) -> usize {
     ops.iter().filter(|op| !matches!(op, Op::Munmap { .. } | Op::Age { .. })).count()
         * (P::GEOMETRY.levels as usize - 1)
+}
+
+fn page_size<P: Platform>() -> u64 {
+    P::GEOMETRY.page_size()
 }
 
 /// The first byte of a page.
@@ -66,17 +71,27 @@ fn word_address<P: Platform>(page: u64, word: u64) -> VirtAddr {
     page_address::<P>(page).offset(word * 8)
 }
 
+fn store<P: Platform>(
+    process: &mut Process<'_, P>,
+    mode: Mode,
+    address: VirtAddr,
+    value: u64,
+    log: &mut GhostLog,
+) -> String {
+    let completion = process.execute(mode, Instruction::store(address, value));
+    if completion == Completion::Done(None) {
+        log.events.push(GhostEvent::Stored(address, value));
+    }
+    stored(completion)
+}
+
 /// Does one operation; returns what came out in words, and logs what it did to memory.
 pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut GhostLog) -> String {
     let mut process = Process::new(mm, task);
     match op {
-        Op::Write { page, word, value } => {
-            let address = word_address::<P>(page, word);
-            let completion = process.execute(Mode::User, Instruction::store(address, value));
-            if completion == Completion::Done(None) {
-                log.events.push(GhostEvent::Stored(address, value));
-            }
-            stored(completion)
+        Op::Write { page, word, value } => store(&mut process, Mode::User, word_address::<P>(page, word), value, log),
+        Op::CopyToUser { page, word, value } => {
+            store(&mut process, Mode::KernelUserCopy, word_address::<P>(page, word), value, log)
         }
         Op::Read { page, word } => {
             let address = word_address::<P>(page, word);
@@ -92,7 +107,7 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
             "aged".to_owned()
         }
         Op::Munmap { page, pages } => {
-            let (start, bytes) = (page_address::<P>(page), pages * P::GEOMETRY.page_size());
+            let (start, bytes) = (page_address::<P>(page), pages * page_size::<P>());
             log.events.push(GhostEvent::Discards { start, end: start.offset(bytes) });
             actors::munmap(mm, task.cpu(), start, bytes).expect("a scenario's ranges are valid");
             "unmapped".to_owned()

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::platform::{AddressLayout, Geometry};
+use crate::platform::{AddressLayout, Geometry, Word};
 
 /// A canonical virtual address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,6 +86,16 @@ impl VirtAddr {
     /// The address `bytes` further on, around the end of the address space if need be.
     pub const fn offset(self, bytes: u64) -> Self {
         Self(self.0.wrapping_add(bytes))
+    }
+}
+
+impl Word for VirtAddr {
+    fn into_word(self) -> u64 {
+        self.0
+    }
+
+    fn from_word(word: u64) -> Self {
+        Self(word)
     }
 }
 

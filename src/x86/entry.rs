@@ -57,12 +57,26 @@ bitflags! {
         const DEVMAP = 1 << 57;
         /// Dirty while not writable (`_PAGE_SAVED_DIRTY`).
         const SAVED_DIRTY = 1 << 58;
+        /// The protection key, four bits (`_PAGE_PKEY_BIT0` to `3`).
+        const KEY = 0xf << KEY_SHIFT;
         /// Instructions may not be fetched (`_PAGE_NX`).
         const NO_EXECUTE = 1 << 63;
     }
 }
 
+const KEY_SHIFT: u32 = 59;
+
 impl EntryFlags {
+    /// The flags of an entry whose page has this protection key.
+    pub const fn of_key(key: u32) -> Self {
+        Self::from_bits_retain((key as u64) << KEY_SHIFT).intersection(Self::KEY)
+    }
+
+    /// The protection key.
+    pub const fn key(self) -> u32 {
+        (self.intersection(Self::KEY).bits() >> KEY_SHIFT) as u32
+    }
+
     /// With P clear, bit 8 says that the page is there but may not be accessed (`_PAGE_PROTNONE`).
     pub const PROT_NONE: Self = Self::GLOBAL;
     /// What an entry that points to a table carries (`_PAGE_TABLE`).

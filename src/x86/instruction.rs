@@ -8,11 +8,12 @@ use std::fmt;
 use crate::phys::Pfn;
 use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
 
-use super::access::{Access, AccessKind, Mode};
+use super::access::{Access, AccessKind, Interrupts, Mode};
 use super::address::VirtAddr;
 use super::cpu::Cpu;
 use super::error_code::ErrorCode;
 use super::machine::Machine;
+use super::pkru::Pkru;
 use super::walk::{PageFault, Translation, walk};
 
 /// An instruction with one access, which lies within one word.
@@ -72,6 +73,8 @@ impl fmt::Display for Instruction {
 pub struct PtRegs {
     /// The mode that was interrupted.
     pub mode: Mode,
+    /// Whether it took interrupts.
+    pub interrupts: Interrupts,
 }
 
 /// What the kernel decides about the interrupted instruction.
@@ -91,6 +94,9 @@ pub trait ExceptionHandler<P: Platform> {
 
     /// The root of the tables (CR3).
     fn root(&self) -> Pfn;
+
+    /// The rights of the running thread to the protection keys (PKRU).
+    fn pkru(&self) -> Pkru;
 
     /// Handles a page fault (`exc_page_fault`); `address` is CR2.
     fn exc_page_fault(&mut self, regs: PtRegs, error_code: ErrorCode, address: VirtAddr) -> Resume<Self::Ending>;
@@ -119,15 +125,16 @@ pub fn execute<P: Platform, H: ExceptionHandler<P>>(
     instruction: Instruction,
     handler: &mut H,
 ) -> Completion<H::Ending> {
+    let access = Access { kind: instruction.kind(), mode, pkru: handler.pkru() };
     for _ in 0..MOST_FAULTS {
-        let fault = match attempt(machine, cpu, mode, instruction, handler.root()) {
+        let fault = match attempt(machine, cpu, instruction, access, handler.root()) {
             Ok(value) => return Completion::Done(value),
             Err(fault) => fault,
         };
         let code = fault.error_code;
         remark::<P>(format_args!("exception #PF: error code {code}, CR2 {}", fault.address));
         remark::<P>(format_args!("asm_exc_page_fault: save the registers, switch to the kernel's stack"));
-        let resume = handler.exc_page_fault(PtRegs { mode }, code, fault.address);
+        let resume = handler.exc_page_fault(PtRegs { mode, interrupts: Interrupts::Enabled }, code, fault.address);
         remark::<P>(format_args!("restore the registers, iret"));
         match resume {
             Resume::Retry => {}
@@ -141,11 +148,10 @@ pub fn execute<P: Platform, H: ExceptionHandler<P>>(
 fn attempt<P: Platform>(
     machine: &Machine<P>,
     cpu: &Cpu<P>,
-    mode: Mode,
     instruction: Instruction,
+    access: Access,
     root: Pfn,
 ) -> Result<Option<u64>, PageFault> {
-    let access = Access { kind: instruction.kind(), mode };
     enter::<P>("instruction", format_args!("{instruction}")).run(
         || {
             let _uninterrupted = cpu.begin_instruction();

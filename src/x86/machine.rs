@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::phys::{CpuId, PageState, Pfn, PhysConfig, PhysMem};
-use crate::platform::{CachePadded, Platform};
+use crate::platform::{Arc, CachePadded, Platform, Rcu};
 
 use super::cpu::Cpu;
 
@@ -13,6 +13,7 @@ pub struct Machine<P: Platform> {
     memory: PhysMem<P>,
     cpus: Box<[CachePadded<Cpu<P>>]>,
     zero_page: Pfn,
+    rcu: Arc<Rcu<P>>,
 }
 
 impl<P: Platform> Machine<P> {
@@ -29,7 +30,8 @@ impl<P: Platform> Machine<P> {
         let zero_page =
             memory.alloc_page(cpus[0].id(), PageState::Reserved).expect("a machine has a frame to boot with");
         memory.clear_page(zero_page);
-        Ok(Self { memory, cpus, zero_page })
+        let rcu = Arc::new(Rcu::new(cpus.len()));
+        Ok(Self { memory, cpus, zero_page, rcu })
     }
 
     /// Its physical memory.
@@ -48,6 +50,11 @@ impl<P: Platform> Machine<P> {
     /// The page of zeros that all reads of untouched memory share (`empty_zero_page`).
     pub fn zero_page(&self) -> Pfn {
         self.zero_page
+    }
+
+    /// The read-side sections of its CPUs.
+    pub fn rcu(&self) -> &Arc<Rcu<P>> {
+        &self.rcu
     }
 
     /// Interrupts every CPU and waits until each has finished its instruction (what a TLB shootdown does besides

@@ -11,7 +11,7 @@
 use crate::phys::{PageState, Pfn, PhysAddr, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform, remark};
 
-use super::access::{Access, AccessKind, Mode};
+use super::access::{Access, AccessKind};
 use super::address::VirtAddr;
 use super::entry::EntryFlags;
 use super::error_code::ErrorCode;
@@ -90,7 +90,11 @@ fn try_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address: VirtAddr, acce
         rights &= flags;
         no_execute |= flags & EntryFlags::NO_EXECUTE;
         if level == 1 && !access.allowed_by(rights | no_execute) {
-            return Step::Faults(ErrorCode::PROTECTION);
+            return Step::Faults(ErrorCode::PROTECTION | access.key_error(rights, flags));
+        }
+        if level == 1 && !access.key_error(rights, flags).is_empty() {
+            remark::<P>(format_args!("protection key {} forbids it", flags.key()));
+            return Step::Faults(ErrorCode::PROTECTION | ErrorCode::KEY);
         }
         let used = entry | access.marks(level).bits();
         // ORDER O2: a locked update; `Err` means that the entry is no longer the one that was checked.
@@ -129,10 +133,7 @@ pub(crate) const fn level_name(level: u32) -> &'static str {
 
 impl Access {
     fn error_code(self) -> ErrorCode {
-        let mode = match self.mode {
-            Mode::User => ErrorCode::USER,
-            Mode::Kernel | Mode::KernelUserCopy => ErrorCode::empty(),
-        };
+        let mode = if self.mode.is_user() { ErrorCode::USER } else { ErrorCode::empty() };
         mode | match self.kind {
             AccessKind::Read => ErrorCode::empty(),
             AccessKind::Write => ErrorCode::WRITE,
@@ -142,16 +143,21 @@ impl Access {
 
     /// Whether the rights of all levels together allow the access. CR0.WP and EFER.NXE are set, as Linux has them.
     fn allowed_by(self, rights: EntryFlags) -> bool {
-        let mode = match self.mode {
-            Mode::User => rights.contains(EntryFlags::USER),
-            // SMEP: the kernel executes no user memory.
-            Mode::Kernel | Mode::KernelUserCopy => self.kind != AccessKind::Fetch || !rights.contains(EntryFlags::USER),
-        };
+        let is_users = rights.contains(EntryFlags::USER);
+        // SMEP: the kernel executes no user memory.
+        let mode = if self.mode.is_user() { is_users } else { self.kind != AccessKind::Fetch || !is_users };
         mode && match self.kind {
             AccessKind::Read => true,
             AccessKind::Write => rights.contains(EntryFlags::WRITABLE),
             AccessKind::Fetch => !rights.contains(EntryFlags::NO_EXECUTE),
         }
+    }
+
+    /// What the error code says of the page's protection key. Only users' pages have one that counts; with CR0.WP set,
+    /// the kernel is bound by it too.
+    fn key_error(self, rights: EntryFlags, leaf: EntryFlags) -> ErrorCode {
+        let is_users = rights.contains(EntryFlags::USER);
+        if is_users && !self.pkru.allows(leaf.key(), self.kind) { ErrorCode::KEY } else { ErrorCode::empty() }
     }
 
     fn marks(self, level: u32) -> EntryFlags {
@@ -164,6 +170,8 @@ impl Access {
 
 #[cfg(test)]
 mod tests {
+    use super::super::access::Mode;
+    use super::super::pkru::Pkru;
     use super::*;
     use crate::phys::{CpuId, PhysConfig};
     use crate::platform::{Native, TwoLevels};
@@ -190,7 +198,7 @@ mod tests {
     }
 
     fn user(kind: AccessKind) -> Access {
-        Access { kind, mode: Mode::User }
+        Access { kind, mode: Mode::User, pkru: Pkru::ALL }
     }
 
     fn error_code(world: &World, address: u64, access: Access) -> Option<u64> {
@@ -203,7 +211,7 @@ mod tests {
     #[test]
     fn rights_become_error_codes() {
         let world = world(READ_ONLY);
-        let kernel = |kind, mode| Access { kind, mode };
+        let kernel = |kind, mode| Access { kind, mode, pkru: Pkru::ALL };
         for (address, access, code) in [
             (8, user(AccessKind::Read), None),
             (8, user(AccessKind::Write), Some(7)),
@@ -221,6 +229,18 @@ mod tests {
     #[test]
     fn user_mode_needs_the_user_bit() {
         assert_eq!(error_code(&world(EntryFlags::PRESENT), 0, user(AccessKind::Read)), Some(5));
+    }
+
+    #[test]
+    fn a_key_that_is_forbidden_is_named_in_the_error_code() {
+        let world = world(READ_ONLY | EntryFlags::WRITABLE | EntryFlags::of_key(3));
+        let code = |pkru, kind, mode| error_code(&world, 8, Access { kind, mode, pkru: Pkru::new(pkru) });
+        assert_eq!(code(0b01 << 6, AccessKind::Read, Mode::User), Some(0x25));
+        assert_eq!(code(0b10 << 6, AccessKind::Read, Mode::User), None);
+        assert_eq!(code(0b10 << 6, AccessKind::Write, Mode::User), Some(0x27));
+        assert_eq!(code(0b10 << 6, AccessKind::Write, Mode::KernelUserCopy), Some(0x23));
+        assert_eq!(code(0b11 << 4, AccessKind::Write, Mode::User), None, "another key");
+        assert_eq!(code(0b11 << 6, AccessKind::Fetch, Mode::User), Some(0x15), "no key, but no execution either");
     }
 
     #[test]

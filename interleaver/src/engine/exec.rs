@@ -195,6 +195,8 @@ pub(crate) struct Exec {
     pub notes: Vec<(usize, Tid, String)>,
     pub peeking: Option<Peeking>,
     pub truths: Vec<(EventId, u64, bool)>,
+    /// Steps that main took alone.
+    pub alone: u32,
     pub idle_rounds: u32,
     /// Switches away from a thread that could have gone on. Counted in replays, whose failures people see.
     pub preemptions: u32,
@@ -276,6 +278,7 @@ impl Exec {
             notes: Vec::new(),
             peeking: None,
             truths: Vec::new(),
+            alone: 0,
             idle_rounds: 0,
             preemptions: 0,
             unwinding_ops: 0,
@@ -307,6 +310,7 @@ impl Exec {
         self.truths.clear();
         self.keep_shared_races();
         self.peeking = None;
+        self.alone = 0;
         self.idle_rounds = 0;
         self.preemptions = 0;
         self.unwinding_ops = 0;

@@ -1,6 +1,7 @@
 //! One execution of the code under test: what operations mean, how events depend on one another, and who runs.
 
 pub(crate) mod again;
+pub(crate) mod alone;
 pub(crate) mod clock;
 pub(crate) mod coro;
 pub(crate) mod depend;

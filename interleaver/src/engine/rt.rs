@@ -322,6 +322,9 @@ pub(crate) fn atomic(handle: &Handle, kind: Kind, a: u64, b: u64, orders: Orders
     match mode() {
         Mode::Event => {
             let obj = handle.id(exec(), place);
+            if exec().is_alone(kind, obj) {
+                return exec().perform_alone(kind, obj, a, orders, new);
+            }
             publish(Op { kind, obj, a, b, place });
             let exec = exec();
             if exec.status != Status::Running {

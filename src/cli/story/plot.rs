@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::render::{Chapter, render};
-use crate::mm::{Ending, Mm, MmError, Placement, Process, Protection, Task, mmap};
+use crate::mm::{Ending, Generation, Mm, MmError, Placement, Process, Protection, Task, mmap};
 use crate::oracle::Layout;
 use crate::phys::{CpuId, Pfn, PhysConfig};
 use crate::platform::{self, Arc, Event, Geometry, Ordering, Platform};
@@ -127,7 +127,7 @@ impl fmt::Display for Story {
 fn set_up(plot: &Plot) -> Result<Mm<P>, NoStory> {
     let first = (plot.next_pfn.number() & !0x3ff).saturating_sub(0x400);
     let config = PhysConfig::linux(Pfn::truncate(first), 2048, 1);
-    let mm = Mm::new(Arc::new(Machine::boot(&config).map_err(MmError::from)?), CPU)?;
+    let mm = Mm::new(Arc::new(Machine::boot(&config).map_err(MmError::from)?), Generation::G6, CPU)?;
     if !mm.memory().make_next_user_frame(CPU, plot.next_pfn) {
         return Err(NoStory::FrameTaken(plot.next_pfn));
     }

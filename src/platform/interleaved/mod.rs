@@ -8,14 +8,14 @@ use std::io;
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
 
-use interleaver::raw::{RawFairRwLock, RawMutex};
+use interleaver::raw::{BitLock, RawFairRwLock, RawMutex};
 use interleaver::sync::atomic::AtomicU64;
 use interleaver::thread::{Builder, JoinHandle};
-use interleaver::{Counter, RaceCell};
+use interleaver::{Counter, RaceCell, hint};
 
 use super::geometry::{Geometry, Shape};
 use super::probe::Event;
-use super::seam::{AtomicWord, GARBAGE, NewLock, Platform, RaceWord, Tally};
+use super::seam::{AtomicWord, GARBAGE, NewLock, Platform, RaceWord, RawBitLock, Tally};
 
 pub use explore::{Part, Search, explore, explore_part};
 pub use interleaver::{BadFrontier, BadMerge, Frontier};
@@ -35,6 +35,7 @@ impl<G: Shape> Platform for Interleaved<G> {
     type Counter = Sum;
     type RawSpin = RawMutex;
     type RawRwSem = RawFairRwLock;
+    type RawBit = BitLock;
     type Words = Box<[AtomicU64]>;
     type Thread<T: Send + 'static> = JoinHandle<T>;
 
@@ -48,6 +49,16 @@ impl<G: Shape> Platform for Interleaved<G> {
 
     fn join<T: Send + 'static>(thread: JoinHandle<T>) -> T {
         thread.join().expect("a thread's panic ends the execution before the join")
+    }
+
+    #[track_caller]
+    fn choose(count: usize) -> usize {
+        hint::choose(count)
+    }
+
+    #[track_caller]
+    fn spin_until(condition: impl FnMut() -> bool) {
+        hint::spin_until(condition);
     }
 
     fn tell(_event: Event) {}
@@ -138,5 +149,38 @@ impl NewLock for RawMutex {
 impl NewLock for RawFairRwLock {
     fn new_lock(class: &'static str) -> Self {
         Self::named(class)
+    }
+}
+
+impl NewLock for BitLock {
+    fn new_lock(class: &'static str) -> Self {
+        Self::named(class)
+    }
+}
+
+impl RawBitLock for BitLock {
+    #[track_caller]
+    fn lock(&self) {
+        BitLock::lock(self);
+    }
+
+    #[track_caller]
+    fn try_lock(&self) -> bool {
+        BitLock::try_lock(self)
+    }
+
+    #[track_caller]
+    fn unlock(&self) {
+        BitLock::unlock(self);
+    }
+
+    #[track_caller]
+    fn wait(&self) {
+        BitLock::wait(self);
+    }
+
+    #[track_caller]
+    fn is_locked(&self) -> bool {
+        BitLock::is_locked(self)
     }
 }

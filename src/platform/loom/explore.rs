@@ -8,12 +8,12 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
-use std::sync::{Once, mpsc};
+use std::sync::{Arc, Once, mpsc};
 use std::thread;
 use std::time::Instant;
 
 use super::super::exploration::{Exploration, Extent, Verdict, Watch};
-use super::{cell, slot};
+use super::{cell, choices, slot};
 
 /// How far an exploration may go.
 #[derive(Clone, Copy, Debug)]
@@ -53,13 +53,21 @@ pub fn explore(bounds: Bounds, watch: &Watch, body: impl Fn() + Send + Sync + 's
     let model = move || {
         slot::set_actors(bounds.actors);
         MODEL.set(Some(sender.clone()));
-        builder.check(move || {
-            if watched.is_stopped() {
-                contain(|| panic::panic_any(Interrupted));
+        choices::begin();
+        let body = Arc::new(body);
+        loop {
+            let (watched, body) = (watched.clone(), Arc::clone(&body));
+            builder.check(move || {
+                if watched.is_stopped() {
+                    contain(|| panic::panic_any(Interrupted));
+                }
+                watched.one_more_execution();
+                contain(&*body);
+            });
+            if !choices::advance() {
+                break;
             }
-            watched.one_more_execution();
-            contain(&body);
-        });
+        }
         MODEL.set(None);
         sender.send(Verdict::Holds).expect("the exploring thread waits for the verdict");
     };

@@ -10,10 +10,12 @@
 //! | a failed `try_lock` reports deadlocks that cannot happen | the semaphore, which is tried, is a state under a mutex and a condition variable, one for each actor | a writer visits every actor's |
 //!
 //! Loads of different actors touch different companions, so they still commute, as do read locks: that is what keeps
-//! worlds of two actors within reach without a bound.
+//! worlds of two actors within reach without a bound. What loom does not have at all, choices, is in `choices`.
 
 mod atomic;
+mod bit_lock;
 mod cell;
+mod choices;
 mod explore;
 mod mutex;
 mod rwsem;
@@ -27,6 +29,7 @@ use super::probe::Event;
 use super::seam::{GARBAGE, Platform};
 
 pub use atomic::Atomic;
+pub use bit_lock::BitLock;
 pub use cell::{Count, RaceTrackedWord};
 pub use explore::{Bounds, Environment, explore};
 pub use mutex::SpinLock;
@@ -47,6 +50,7 @@ impl<G: Shape> Platform for Loom<G> {
     type Counter = Count;
     type RawSpin = SpinLock;
     type RawRwSem = FairRwSem;
+    type RawBit = BitLock;
     type Words = Box<[Atomic]>;
     type Thread<T: Send + 'static> = slot::Actor<T>;
 
@@ -60,6 +64,16 @@ impl<G: Shape> Platform for Loom<G> {
 
     fn join<T: Send + 'static>(thread: slot::Actor<T>) -> T {
         thread.join()
+    }
+
+    fn choose(count: usize) -> usize {
+        choices::choose(count)
+    }
+
+    fn spin_until(mut condition: impl FnMut() -> bool) {
+        while !condition() {
+            loom::thread::yield_now();
+        }
     }
 
     fn tell(_event: Event) {}

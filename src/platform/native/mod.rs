@@ -5,6 +5,9 @@
 //!   names.
 //! - O2. A counter's shards are relaxed: additions commute, and a reader comes after the adders were joined.
 
+mod bit_lock;
+mod choice;
+
 use std::cell::Cell;
 use std::io;
 use std::marker::PhantomData;
@@ -14,7 +17,7 @@ use std::slice;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-use crossbeam_utils::CachePadded;
+use crossbeam_utils::{Backoff, CachePadded};
 use parking_lot::lock_api::{RawMutex as _, RawRwLock as _};
 use parking_lot::{RawMutex, RawRwLock};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
@@ -22,6 +25,8 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use super::geometry::{Geometry, Shape};
 use super::probe::Event;
 use super::seam::{AtomicWord, NewLock, Platform, RaceWord, Tally};
+
+pub use bit_lock::BitLock;
 
 /// Real threads over page tables of shape `G`.
 #[derive(Debug)]
@@ -38,6 +43,7 @@ impl<G: Shape> Platform for Native<G> {
     type Counter = ShardedCounter;
     type RawSpin = RawMutex;
     type RawRwSem = RawRwLock;
+    type RawBit = BitLock;
     type Words = MappedWords;
     type Thread<T: Send + 'static> = thread::JoinHandle<T>;
 
@@ -51,6 +57,18 @@ impl<G: Shape> Platform for Native<G> {
 
     fn join<T: Send + 'static>(thread: thread::JoinHandle<T>) -> T {
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    #[inline]
+    fn choose(count: usize) -> usize {
+        choice::choose(count)
+    }
+
+    fn spin_until(mut condition: impl FnMut() -> bool) {
+        let backoff = Backoff::new();
+        while !condition() {
+            backoff.snooze();
+        }
     }
 
     fn tell(_event: Event) {}
