@@ -44,8 +44,7 @@ fn shards_sum_up_to_the_whole() {
             assert_eq!(code, UNDECIDED);
             sum += executions;
         }
-        let (executions, code) =
-            counted(&folder, "--prefix done.1 done.2 done.3 --budget 1 --left all --shards 3");
+        let (executions, code) = counted(&folder, "--prefix done.1 done.2 done.3 --budget 1 --left all --shards 3");
         sum += executions;
         if code == 0 {
             break;
