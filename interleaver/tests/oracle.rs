@@ -43,8 +43,8 @@ fn objects_that_are_found_at_their_first_use_change_nothing() {
     agree(Family::Nested, Making::AtFirstUse, 200);
 }
 
-/// The notification comes between joining the waiters and going to sleep, and what the sleeper does next comes after it,
-/// although nothing that it touches says so.
+/// The notification comes between joining the waiters and going to sleep, and what the sleeper does next comes after
+/// it, although nothing that it touches says so.
 #[test]
 fn a_notification_before_the_sleep_orders_what_follows() {
     let waits = vec![Ins::Lock(0), Ins::Wait, Ins::Unlock(0)];
