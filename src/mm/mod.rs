@@ -12,6 +12,7 @@
 //! access_error         access_error, arch_vma_access_permitted
 //! handle_mm_fault      handle_mm_fault > sanitize_fault_flags, lru_gen_enter_fault, mm_account_fault
 //! walk                   __handle_mm_fault > p4d_alloc, pud_alloc, pmd_alloc
+//! huge_memory              create_huge_pmd, wp_huge_pmd, huge_pmd_set_accessed
 //! handle_pte_fault         handle_pte_fault
 //! anonymous                  do_anonymous_page
 //! wp_page                    do_wp_page
@@ -31,6 +32,7 @@ mod fault_lock;
 mod generation;
 mod handle_mm_fault;
 mod handle_pte_fault;
+mod huge_memory;
 mod mm_struct;
 mod mmap;
 mod mmap_lock;
@@ -53,6 +55,7 @@ pub use exception::Process;
 pub use fault_flags::FaultFlags;
 pub use fault_lock::{FaultLock, FaultLockKind};
 pub use generation::{Generation, VmaLocking};
+pub use huge_memory::{HugeZap, LockedPmd, split_at, zap_huge};
 pub use mm_struct::{Mm, MmError};
 pub use mmap::{MapError, Placement, Protection, mmap};
 pub use mmap_lock::{MmapLock, MmapWriteGuard};
