@@ -4,7 +4,7 @@
 //! - I1 (D23). An entry is cleared before its page's mapping is uncounted, both under the table's lock.
 //! - I2 (D20). RSS is uncounted before the table's lock is released.
 
-use crate::mm::{EntryAt, LockedTable, Mm, read_table, remove_rmap};
+use crate::mm::{EntryAt, LockedTable, Mm, RssKind, read_table, remove_rmap};
 use crate::platform::{Platform, enter};
 use crate::x86::{PteVal, VirtAddr};
 
@@ -52,7 +52,13 @@ fn zap_pte_range<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, pmd: Entry
 fn zap_present<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {
     assert!(entry.is_present(), "{entry:?}: no actor swaps or migrates pages yet");
     if !entry.is_special() {
-        mm.add_rss_anon(-1);
+        let page = mm.memory().page(entry.pfn());
+        let kind = RssKind::of(page.mapping());
+        if kind != RssKind::Anon && entry.is_dirty() {
+            // What hardware marked in the entry must outlive it (D37): the file system has to write it back.
+            page.folio().mark_dirty();
+        }
+        mm.add_rss(kind, -1);
         remove_rmap(mm, entry.pfn());
         gather.page(entry.pfn());
     }
