@@ -31,4 +31,12 @@ scenarios! {
     fault_munmap: "fault-munmap",
     marks_munmap: "marks-munmap",
     fault_munmap_neighbour: "fault-munmap-neighbour",
+    fault_munmap_g2: "fault-munmap-g2",
+    user_kernel_copy: "user-kernel-copy",
+    anon_prepare_munmap: "anon-prepare-munmap",
+    anon_prepare_two: "anon-prepare-two",
+    stack_two_growers: "stack-two-growers",
+    stack_grown_already: "stack-grown-already",
+    stack_munmap: "stack-munmap",
+    stack_grows_under_fault: "stack-grows-under-fault",
 }

@@ -2,7 +2,7 @@
 //! `arch_vma_access_permitted`).
 
 use crate::platform::{Platform, enter};
-use crate::x86::ErrorCode;
+use crate::x86::{AccessKind, ErrorCode, Pkru};
 
 use super::fault_flags::FaultFlags;
 use super::task::Task;
@@ -63,15 +63,13 @@ pub(super) fn arch_vma_access_permitted<P: Platform>(vma: &Vma<P>, flags: FaultF
     )
 }
 
-/// Fetches and other tasks' accesses are not subject to keys; PKRU has an access-disable and a write-disable bit for
-/// each.
-fn key_allows(kind: FaultFlags, vma: VmFlags, pkru: u32) -> bool {
+/// Fetches and other tasks' accesses are not subject to keys.
+fn key_allows(kind: FaultFlags, vma: VmFlags, pkru: Pkru) -> bool {
     if kind.intersects(FaultFlags::INSTRUCTION | FaultFlags::REMOTE) {
         return true;
     }
-    let bits = pkru >> (vma.pkey() * 2) & 0b11;
-    let forbidden = if kind.contains(FaultFlags::WRITE) { 0b11 } else { 0b01 };
-    bits & forbidden == 0
+    let kind = if kind.contains(FaultFlags::WRITE) { AccessKind::Write } else { AccessKind::Read };
+    pkru.allows(vma.pkey(), kind)
 }
 
 #[cfg(test)]
@@ -113,17 +111,18 @@ mod tests {
     }
 
     #[test]
-    fn keys_forbid_data_but_not_code() {
-        let key_3 = VmFlags::from_bits_truncate(3 << 32);
-        assert_eq!(key_3.pkey(), 3);
-        for (pkru, kind, allowed) in [
-            (0b01 << 6, FaultFlags::empty(), false),
-            (0b10 << 6, FaultFlags::empty(), true),
-            (0b10 << 6, FaultFlags::WRITE, false),
-            (0b11 << 6, FaultFlags::INSTRUCTION, true),
-            (0b11 << 4, FaultFlags::WRITE, true),
-        ] {
-            assert_eq!(key_allows(kind, key_3, pkru), allowed, "{pkru:#b} {kind}");
+    fn a_key_forbids_what_the_rights_allow() {
+        let flags = (VmFlags::READ | VmFlags::WRITE | VmFlags::EXEC).with_pkey(3);
+        let vma = Vma::<Native<X86_64>>::new(VirtAddr::user(0x1000), VirtAddr::user(0x2000), flags);
+        let no_writes = Task::new(CpuId::new(0)).with_pkru(Pkru::new(0b10 << 6));
+        for (error_code, expected) in [(0x4, Verdict::Allowed), (0x6, Verdict::Denied), (0x14, Verdict::Allowed)] {
+            let error_code = ErrorCode::from_bits_truncate(error_code);
+            assert_eq!(access_error(error_code, &vma, &no_writes), expected, "{error_code}");
+            assert_eq!(is_denied_by_key(error_code, &vma, &no_writes), expected == Verdict::Denied, "{error_code}");
+            let mut kind = kind_of(error_code);
+            assert_eq!(arch_vma_access_permitted(&vma, kind, &no_writes), expected, "{error_code}");
+            kind |= FaultFlags::REMOTE;
+            assert_eq!(arch_vma_access_permitted(&vma, kind, &no_writes), Verdict::Allowed, "{error_code}");
         }
     }
 }

@@ -8,11 +8,13 @@
 
 use std::fmt;
 
-use crate::locks::RwSem;
+use crate::locks::{RwSem, WriteGuard};
 use crate::phys::AnonVmaId;
 use crate::platform::{Arc, Platform, enter, remark};
 
 use super::fault_lock::FaultLockKind;
+use super::mm_struct::Mm;
+use super::task::Task;
 use super::vma::Vma;
 use super::vmf::{Effort, VmFault, Vmf};
 
@@ -38,6 +40,11 @@ impl<P: Platform> AnonVma<P> {
     pub fn unlink(&self, vma: &Vma<P>) {
         let start = vma.start().bytes();
         self.root.write().retain(|linked| *linked != start);
+    }
+
+    /// Locks the starts of its VMAs for a change (`anon_vma_lock_write`).
+    pub(super) fn lock_write(&self) -> WriteGuard<'_, P, Vec<u64>> {
+        self.root.write()
     }
 
     /// Where its VMAs start.
@@ -71,8 +78,7 @@ pub(super) enum Prepared<'m, P: Platform> {
 pub(super) fn vmf_anon_prepare<'m, P: Platform>(vmf: Vmf<'m, P>) -> Prepared<'m, P> {
     enter::<P>("vmf_anon_prepare", format_args!("vma={:?}", vmf.vma())).run(
         || {
-            if let Some(anon_vma) = vmf.vma().anon_vma() {
-                let id = anon_vma.id();
+            if let Some(id) = vmf.vma().anon_vma().map(|anon_vma| anon_vma.id()) {
                 return Prepared::Ready(vmf, id);
             }
             let neighbours = match vmf.lock.kind() {
@@ -82,7 +88,7 @@ pub(super) fn vmf_anon_prepare<'m, P: Platform>(vmf: Vmf<'m, P>) -> Prepared<'m,
                     None => return Prepared::Retry(vmf.retry(Effort::Minor)),
                 },
             };
-            let id = anon_vma_prepare(&vmf);
+            let id = anon_vma_prepare(vmf.mm, vmf.task, vmf.vma());
             drop(neighbours);
             Prepared::Ready(vmf, id)
         },
@@ -93,12 +99,13 @@ pub(super) fn vmf_anon_prepare<'m, P: Platform>(vmf: Vmf<'m, P>) -> Prepared<'m,
     )
 }
 
-fn anon_vma_prepare<P: Platform>(vmf: &Vmf<'_, P>) -> AnonVmaId {
-    let vma = vmf.vma();
-    let mine = Arc::new(AnonVma { id: vmf.task.next_anon_vma(), root: RwSem::new("anon_vma->rwsem", Vec::new()) });
+/// Makes and links an `anon_vma` for a VMA that had none, unless another task is faster (`__anon_vma_prepare`). The
+/// mmap lock is held.
+pub(super) fn anon_vma_prepare<P: Platform>(mm: &Mm<P>, task: &Task, vma: &Vma<P>) -> AnonVmaId {
+    let mine = Arc::new(AnonVma { id: task.next_anon_vma(), root: RwSem::new("anon_vma->rwsem", Vec::new()) });
     let candidate = Arc::clone(&mine);
     let mut linked = mine.root.write();
-    let _page_table_lock = vmf.mm.page_table_lock().lock();
+    let _page_table_lock = mm.page_table_lock().lock();
     // The re-test under page_table_lock (M43): another fault in this VMA may have been first.
     match vma.set_anon_vma(candidate) {
         Ok(()) => {

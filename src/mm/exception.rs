@@ -3,7 +3,7 @@
 
 use crate::phys::Pfn;
 use crate::platform::{Platform, enter, remark};
-use crate::x86::{Completion, ErrorCode, ExceptionHandler, Instruction, Mode, PtRegs, Resume, VirtAddr, execute};
+use crate::x86::{Completion, ErrorCode, ExceptionHandler, Instruction, Mode, Pkru, PtRegs, Resume, VirtAddr, execute};
 
 use super::bad_area::{Exception, bad_area_nosemaphore, tell_resume};
 use super::ending::{Ending, FaultCode};
@@ -36,6 +36,10 @@ impl<P: Platform> ExceptionHandler<P> for Process<'_, P> {
 
     fn root(&self) -> Pfn {
         self.mm.pgd()
+    }
+
+    fn pkru(&self) -> Pkru {
+        self.task.pkru()
     }
 
     fn exc_page_fault(&mut self, regs: PtRegs, error_code: ErrorCode, address: VirtAddr) -> Resume<Ending> {

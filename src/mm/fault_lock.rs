@@ -9,9 +9,12 @@ use crate::locks::{OwnedReadGuard, ReadGuard};
 use crate::platform::{Arc, Platform, enter};
 
 use super::bad_area::{Exception, may_wait_for_mmap_lock};
+use super::expand_stack::expand_stack_locked;
 use super::fault_flags::FaultFlags;
 use super::mm_struct::Mm;
+use super::mmap_lock::MmapWriteGuard;
 use super::task::Task;
+use super::vm_flags::VmFlags;
 use super::vma::Vma;
 use super::vma_tree::{VmaIndex, VmaTree};
 use super::vmf::Effort;
@@ -103,11 +106,27 @@ pub(super) fn lock_mm_and_find_vma<'m, P: Platform>(
     enter::<P>("lock_mm_and_find_vma", format_args!("address={}", exception.address)).run(
         || {
             let vmas = get_mmap_lock_carefully(mm, task, exception)?;
-            let vma = vmas.lookup(exception.address)?;
-            Some(FaultLock::of_mmap(vmas, vma, task))
+            let vma = vmas.find(exception.address)?;
+            if vmas.vma(vma).start() <= exception.address {
+                return Some(FaultLock::of_mmap(vmas, vma, task));
+            }
+            let is_stack = vmas.vma(vma).flags().contains(VmFlags::GROWSDOWN);
+            drop(vmas);
+            if is_stack { grow_stack(mm, task, exception) } else { None }
         },
         |lock| lock.as_ref().map_or("NULL".to_owned(), |lock| format!("vma {:?}", lock.vma())),
     )
+}
+
+/// Lets the stack above the address grow down to it. There is no way from reading to writing without a gap, and in the
+/// gap the stack may have gone, grown, or given way to another mapping: so it is looked for again (M42).
+fn grow_stack<'m, P: Platform>(mm: &'m Mm<P>, task: &'m Task, exception: Exception) -> Option<FaultLock<'m, P>> {
+    let mut vmas = upgrade_mmap_lock_carefully(mm, task, exception)?;
+    let vma = vmas.find(exception.address)?;
+    if vmas.vma(vma).start() > exception.address {
+        expand_stack_locked(mm, task, &mut vmas, vma, exception.address).ok()?;
+    }
+    Some(FaultLock::of_mmap(vmas.downgrade(), vma, task))
 }
 
 /// Tries first; waits only where the kernel expected that it may fault, and until the task is killed
@@ -122,4 +141,14 @@ fn get_mmap_lock_carefully<'m, P: Platform>(
         None if may_wait_for_mmap_lock(exception.regs.mode) => mm.mmap_lock().wait_to_read(task),
         None => None,
     }
+}
+
+/// As `get_mmap_lock_carefully`, for writing; reading has ended (`upgrade_mmap_lock_carefully`).
+fn upgrade_mmap_lock_carefully<'m, P: Platform>(
+    mm: &'m Mm<P>,
+    task: &Task,
+    exception: Exception,
+) -> Option<MmapWriteGuard<'m, P>> {
+    let may_wait = may_wait_for_mmap_lock(exception.regs.mode) && !task.is_dying::<P>();
+    may_wait.then(|| mm.mmap_lock().write())
 }

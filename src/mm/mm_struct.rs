@@ -13,6 +13,7 @@ use crate::x86::Machine;
 use super::entry_at::EntryAt;
 use super::generation::Generation;
 use super::mmap_lock::MmapLock;
+use super::vma::Vma;
 use super::vma_lock::VmaReaders;
 use super::vma_tree::VmaTree;
 
@@ -116,6 +117,11 @@ impl<P: Platform> Mm<P> {
     /// The lock of the VMAs.
     pub fn mmap_lock(&self) -> &MmapLock<P> {
         &self.mmap_lock
+    }
+
+    /// Whether a writer keeps faults out of a VMA; when nobody writes, nobody does (D51).
+    pub fn is_vma_write_locked(&self, vma: &Vma<P>) -> bool {
+        self.vma_readers.is_write_locked(vma)
     }
 
     /// The VMAs, for faults that do not hold the mmap lock.

@@ -8,6 +8,7 @@
 //! bad_area             __bad_area_nosemaphore, do_sigbus, kernelmode_fixup_or_oops
 //! vma_lock             lock_vma_under_rcu
 //! fault_lock           lock_mm_and_find_vma
+//! expand_stack           expand_stack_locked
 //! access_error         access_error, arch_vma_access_permitted
 //! handle_mm_fault      handle_mm_fault > sanitize_fault_flags, lru_gen_enter_fault, mm_account_fault
 //! walk                   __handle_mm_fault > p4d_alloc, pud_alloc, pmd_alloc
@@ -24,6 +25,7 @@ mod bad_area;
 mod ending;
 mod entry_at;
 mod exception;
+mod expand_stack;
 mod fault_flags;
 mod fault_lock;
 mod generation;

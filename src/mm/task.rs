@@ -4,12 +4,13 @@ use std::cell::Cell;
 
 use crate::phys::{AnonVmaId, CpuId};
 use crate::platform::Platform;
+use crate::x86::Pkru;
 
 /// A thread, as far as the fault path knows it. It belongs to one thread of the host, so its fields are plain.
 #[derive(Debug)]
 pub struct Task {
     cpu: CpuId,
-    pkru: u32,
+    pkru: Pkru,
     counts: Cell<FaultCounts>,
     recency_counts: Cell<bool>,
     anon_vmas: Cell<u64>,
@@ -72,7 +73,7 @@ impl Task {
     pub fn new(cpu: CpuId) -> Self {
         Self {
             cpu,
-            pkru: 0,
+            pkru: Pkru::ALL,
             counts: Cell::default(),
             recency_counts: Cell::new(false),
             anon_vmas: Cell::new(0),
@@ -89,7 +90,7 @@ impl Task {
 
     /// The same with these protection-key rights.
     #[must_use]
-    pub fn with_pkru(self, pkru: u32) -> Self {
+    pub fn with_pkru(self, pkru: Pkru) -> Self {
         Self { pkru, ..self }
     }
 
@@ -148,8 +149,8 @@ impl Task {
         self.cpu
     }
 
-    /// Its protection-key rights (PKRU): two bits a key, access-disable below write-disable.
-    pub fn pkru(&self) -> u32 {
+    /// Its rights to the protection keys.
+    pub fn pkru(&self) -> Pkru {
         self.pkru
     }
 

@@ -85,6 +85,12 @@ impl<P: Platform> VmaLock<P> {
         }
     }
 
+    /// Whether a writer keeps faults out (`is_vma_writer_only`).
+    fn is_write_locked(&self, mm_seq: &MmLockSeq<P>) -> bool {
+        // ORDER none: asked when nobody writes.
+        self.seq.load(Ordering::Relaxed) == mm_seq.0.load(Ordering::Relaxed)
+    }
+
     /// Says that the tree is about to forget the VMA (`vma_mark_detached`); it is write-locked.
     pub(super) fn mark_detached(&self) {
         self.detached.set(true);
@@ -125,6 +131,11 @@ pub(super) struct VmaReaders<P: Platform> {
 }
 
 impl<P: Platform> VmaReaders<P> {
+    /// Whether a writer keeps faults out of the VMA.
+    pub(super) fn is_write_locked(&self, vma: &Vma<P>) -> bool {
+        vma.lock.is_write_locked(&self.seq)
+    }
+
     /// The VMA that the tree has at `address` (`mas_walk`).
     fn walk<'s>(&'s self, section: &'s RcuSection<'_, P>, address: VirtAddr) -> Option<&'s Arc<Vma<P>>> {
         let pivots = self.tree.get(section);
@@ -162,5 +173,72 @@ impl<P: Platform> fmt::Debug for MmLockSeq<P> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the number: reading it would be a step of the model.
         formatter.debug_struct("MmLockSeq").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mm::{Generation, VmFlags};
+    use crate::phys::{CpuId, Pfn, PhysConfig};
+    use crate::platform::interleaved::{Interleaved, Search, explore};
+    use crate::platform::{Native, TwoLevels, Verdict, Watch, X86_64};
+    use crate::x86::Machine;
+
+    const CPU: CpuId = CpuId::new(0);
+    const RIGHTS: VmFlags = VmFlags::READ.union(VmFlags::WRITE).union(VmFlags::MAYWRITE);
+
+    /// An address space with pages 1 and 2.
+    fn mm<P: Platform>(cpus: usize) -> Mm<P> {
+        let machine = Machine::boot(&PhysConfig::linux(Pfn::truncate(0x1000), 8, cpus)).expect("a little memory");
+        let mm = Mm::new(Arc::new(machine), Generation::G6, CPU).expect("a frame for the root table");
+        mm.mmap_lock().write().insert(Vma::new(page::<P>(1), page::<P>(3), RIGHTS));
+        mm
+    }
+
+    fn page<P: Platform>(number: u64) -> VirtAddr {
+        VirtAddr::user(number * P::GEOMETRY.page_size())
+    }
+
+    fn locks<P: Platform>(mm: &Mm<P>, number: u64) -> bool {
+        lock_vma_under_rcu(mm, &Task::new(CPU), page::<P>(number)).is_some()
+    }
+
+    #[test]
+    fn a_vma_is_found_by_its_pages_while_nobody_writes_it() {
+        type P = Native<X86_64>;
+        let mm = mm::<P>(1);
+        assert_eq!([0, 1, 2, 3].map(|number| locks(&mm, number)), [false, true, true, false]);
+        let mut vmas = mm.mmap_lock().write();
+        assert!(locks(&mm, 1), "the mmap lock alone keeps nobody out");
+        let detached = vmas.detach(page::<P>(2), page::<P>(3));
+        assert_eq!([1, 2].map(|number| locks(&mm, number)), [false, false], "split, and detached");
+        let reader = vmas.downgrade();
+        assert_eq!([1, 2].map(|number| locks(&mm, number)), [true, false]);
+        detached.into_iter().for_each(|vma| reader.free(vma));
+    }
+
+    #[test]
+    fn a_writer_waits_for_the_fault_that_holds_the_vma() {
+        type P = Interleaved<TwoLevels>;
+        let report = explore("vma lock", Search::Everything, &Watch::default(), || {
+            let mm = Arc::new(mm::<P>(2));
+            let reading = Arc::clone(&mm);
+            let reader = P::spawn("R".to_owned(), move || {
+                let task = Task::new(CpuId::new(1));
+                let Some(lock) = lock_vma_under_rcu(&reading, &task, page::<P>(1)) else { return };
+                // D49: two reads under one lock agree. D50: the VMA that was found covers the address.
+                let end = lock.vma().end();
+                assert!(lock.vma().contains(page::<P>(1)) && lock.vma().end() == end);
+            });
+            let mut vmas = mm.mmap_lock().write();
+            let detached = vmas.detach(page::<P>(2), page::<P>(3));
+            let vmas = vmas.downgrade();
+            detached.into_iter().for_each(|vma| vmas.free(vma));
+            drop(vmas);
+            P::join(reader);
+        });
+        assert_eq!(report.verdict, Verdict::Holds, "{:?}", report.counterexample);
+        assert!(report.executions > 5, "{}", report.executions);
     }
 }

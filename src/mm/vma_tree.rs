@@ -48,6 +48,22 @@ impl<P: Platform> VmaTree<P> {
         &self.vmas[index.0]
     }
 
+    /// The first VMA that ends after `address`, whether it covers it or lies above (`find_vma`).
+    pub(super) fn find(&self, address: VirtAddr) -> Option<VmaIndex> {
+        let index = self.first_ending_after(address);
+        (index < self.vmas.len()).then_some(VmaIndex(index))
+    }
+
+    /// The VMA below another one.
+    pub(super) fn below(&self, index: VmaIndex) -> Option<&Vma<P>> {
+        index.0.checked_sub(1).map(|below| &*self.vmas[below])
+    }
+
+    /// A VMA, to keep while the tree changes.
+    pub(super) fn shared(&self, index: VmaIndex) -> Arc<Vma<P>> {
+        Arc::clone(&self.vmas[index.0])
+    }
+
     /// All VMAs, lowest first.
     pub fn iter(&self) -> impl Iterator<Item = &Vma<P>> {
         self.vmas.iter().map(|vma| &**vma)
@@ -95,6 +111,13 @@ impl<P: Platform> VmaTree<P> {
         let index = self.first_ending_after(vma.start());
         self.start_write(&vma);
         self.vmas.insert(index, Arc::new(vma));
+        self.publish();
+    }
+
+    /// Moves the start of a VMA into the free range below it; readers find it by its new range from now on.
+    pub(super) fn set_start(&mut self, index: VmaIndex, start: VirtAddr) {
+        let vma = self.shared(index);
+        self.start_write(&vma).set_start(start);
         self.publish();
     }
 

@@ -49,6 +49,7 @@ pub fn at_rest<P: Platform>() -> Vec<Invariant<P>> {
         invariant("D24", "a mapped page is findable, through its anon_vma and on an LRU list", folios::findable::<P>),
         invariant("D25", "the zero page is mapped special and read-only", folios::zero_page::<P>),
         invariant("D37", "no completed store is lost", ghost::no_lost_write::<P>),
+        invariant("D51", "no VMA is write-locked when nobody writes", ledgers::no_vma_write_locked::<P>),
         invariant("D52", "each fault releases the fault lock exactly once", ledgers::fault_lock::<P>),
         invariant("D54", "each fault is counted exactly once", ledgers::counted_once::<P>),
     ]

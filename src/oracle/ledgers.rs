@@ -1,4 +1,4 @@
-//! Invariants of accounting: D13, D52, D54.
+//! Invariants of locks and accounting: D13, D51, D52, D54.
 
 use crate::mm::RssKind;
 use crate::phys::PageState;
@@ -25,6 +25,14 @@ pub(super) fn counted_once<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, Str
         }
     }
     Ok(quiet.tasks.iter().map(|counts| counts.calls).sum())
+}
+
+pub(super) fn no_vma_write_locked<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let vmas = quiet.mm.mmap_lock().read();
+    match vmas.iter().find(|vma| quiet.mm.is_vma_write_locked(vma)) {
+        Some(vma) => Err(format!("{vma:?} keeps faults out for ever")),
+        None => Ok(vmas.iter().count() as u64),
+    }
 }
 
 pub(super) fn nothing_left<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {

@@ -45,6 +45,22 @@ impl Geometry {
         self.page_shift() + self.levels * self.index_bits
     }
 
+    /// The lowest address that may be mapped without asking for it (`mmap_min_addr`).
+    pub const fn lowest_mapping(self) -> u64 {
+        match self.layout {
+            AddressLayout::Halves => 1 << 16,
+            AddressLayout::UserOnly => 0,
+        }
+    }
+
+    /// Bytes that a stack keeps free between itself and the mapping below (`stack_guard_gap`).
+    pub const fn stack_guard_gap(self) -> u64 {
+        match self.layout {
+            AddressLayout::Halves => 256 * self.page_size(),
+            AddressLayout::UserOnly => self.page_size(),
+        }
+    }
+
     /// The first address that user space cannot have (`TASK_SIZE_MAX`; x86-64 leaves a guard page below the gap).
     pub const fn task_size(self) -> u64 {
         match self.layout {

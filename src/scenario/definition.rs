@@ -99,6 +99,15 @@ pub enum Op {
         /// What is stored.
         value: u64,
     },
+    /// The kernel's store of a whole word to a user's memory.
+    CopyToUser {
+        /// The page.
+        page: u64,
+        /// The word of it.
+        word: u64,
+        /// What is stored.
+        value: u64,
+    },
     /// A user's load of a whole word.
     Read {
         /// The page.
@@ -128,6 +137,11 @@ pub enum Op {
 /// A store of `value` to a word.
 pub const fn write(page: u64, word: u64, value: u64) -> Op {
     Op::Write { page, word, value }
+}
+
+/// The kernel's store of `value` to a user's word (`copy_to_user`).
+pub const fn copy_to_user(page: u64, word: u64, value: u64) -> Op {
+    Op::CopyToUser { page, word, value }
 }
 
 /// A load of a word.

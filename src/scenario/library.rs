@@ -1,9 +1,18 @@
 //! All scenarios, in the order in which `check` runs them.
 
 use super::definition::Scenario;
-use super::{fault_munmap, read_write, same_pte, tables};
+use super::{fault_munmap, read_write, same_pte, stack, tables, vma_lock};
 
 /// Every scenario of the library.
 pub fn library() -> impl Iterator<Item = &'static Scenario> {
-    [same_pte::SCENARIOS, read_write::SCENARIOS, tables::SCENARIOS, fault_munmap::SCENARIOS].into_iter().flatten()
+    [
+        same_pte::SCENARIOS,
+        read_write::SCENARIOS,
+        tables::SCENARIOS,
+        fault_munmap::SCENARIOS,
+        vma_lock::SCENARIOS,
+        stack::SCENARIOS,
+    ]
+    .into_iter()
+    .flatten()
 }

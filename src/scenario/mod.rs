@@ -15,10 +15,14 @@ mod world;
 mod fault_munmap;
 mod read_write;
 mod same_pte;
+mod stack;
 mod tables;
+mod vma_lock;
 
 pub use check::{CheckReport, Engine, Verdict, check};
-pub use definition::{Actor, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, execute, munmap, read, write};
+pub use definition::{
+    Actor, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, execute, munmap, read, write,
+};
 pub use library::library;
 pub use outcome::Outcome;
 pub use run::{Played, run};

@@ -49,7 +49,7 @@ impl<P: Platform> World<P> {
 
 /// Users' frames that the operations can need: an operation that writes needs one.
 fn users(ops: &[Op]) -> usize {
-    ops.iter().filter(|op| matches!(op, Op::Write { .. })).count()
+    ops.iter().filter(|op| matches!(op, Op::Write { .. } | Op::CopyToUser { .. })).count()
 }
 
 /// Tables that the operations can need.
@@ -71,17 +71,27 @@ fn word_address<P: Platform>(page: u64, word: u64) -> VirtAddr {
     page_address::<P>(page).offset(word * 8)
 }
 
+fn store<P: Platform>(
+    process: &mut Process<'_, P>,
+    mode: Mode,
+    address: VirtAddr,
+    value: u64,
+    log: &mut GhostLog,
+) -> String {
+    let completion = process.execute(mode, Instruction::store(address, value));
+    if completion == Completion::Done(None) {
+        log.events.push(GhostEvent::Stored(address, value));
+    }
+    stored(completion)
+}
+
 /// Does one operation; returns what came out in words, and logs what it did to memory.
 pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut GhostLog) -> String {
     let mut process = Process::new(mm, task);
     match op {
-        Op::Write { page, word, value } => {
-            let address = word_address::<P>(page, word);
-            let completion = process.execute(Mode::User, Instruction::store(address, value));
-            if completion == Completion::Done(None) {
-                log.events.push(GhostEvent::Stored(address, value));
-            }
-            stored(completion)
+        Op::Write { page, word, value } => store(&mut process, Mode::User, word_address::<P>(page, word), value, log),
+        Op::CopyToUser { page, word, value } => {
+            store(&mut process, Mode::KernelUserCopy, word_address::<P>(page, word), value, log)
         }
         Op::Read { page, word } => {
             let address = word_address::<P>(page, word);

@@ -1,5 +1,7 @@
 //! One access to memory: what it does and in which mode.
 
+use super::pkru::Pkru;
+
 /// What an access does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessKind {
@@ -36,11 +38,12 @@ impl Mode {
         }
     }
 
-    /// Whether SMAP lets it touch user memory (EFLAGS.AC; a user's own accesses need no leave).
+    /// Whether SMAP lets the kernel touch user memory (EFLAGS.AC). What the CPU does on its own account in user mode
+    /// counts as the kernel's, and is not announced.
     pub const fn announces_user_access(self) -> bool {
         match self {
-            Self::User | Self::KernelUserCopy | Self::KernelAnnounced => true,
-            Self::Kernel | Self::KernelProbe => false,
+            Self::KernelUserCopy | Self::KernelAnnounced => true,
+            Self::User | Self::Kernel | Self::KernelProbe => false,
         }
     }
 
@@ -62,11 +65,13 @@ pub enum Interrupts {
     Disabled,
 }
 
-/// What an access does and in which mode.
+/// What an access does, in which mode, and with which rights to the protection keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
     /// What it does.
     pub kind: AccessKind,
     /// The mode.
     pub mode: Mode,
+    /// The rights to the protection keys.
+    pub pkru: Pkru,
 }

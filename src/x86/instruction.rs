@@ -13,6 +13,7 @@ use super::address::VirtAddr;
 use super::cpu::Cpu;
 use super::error_code::ErrorCode;
 use super::machine::Machine;
+use super::pkru::Pkru;
 use super::walk::{PageFault, Translation, walk};
 
 /// An instruction with one access, which lies within one word.
@@ -94,6 +95,9 @@ pub trait ExceptionHandler<P: Platform> {
     /// The root of the tables (CR3).
     fn root(&self) -> Pfn;
 
+    /// The rights of the running thread to the protection keys (PKRU).
+    fn pkru(&self) -> Pkru;
+
     /// Handles a page fault (`exc_page_fault`); `address` is CR2.
     fn exc_page_fault(&mut self, regs: PtRegs, error_code: ErrorCode, address: VirtAddr) -> Resume<Self::Ending>;
 }
@@ -121,8 +125,9 @@ pub fn execute<P: Platform, H: ExceptionHandler<P>>(
     instruction: Instruction,
     handler: &mut H,
 ) -> Completion<H::Ending> {
+    let access = Access { kind: instruction.kind(), mode, pkru: handler.pkru() };
     for _ in 0..MOST_FAULTS {
-        let fault = match attempt(machine, cpu, mode, instruction, handler.root()) {
+        let fault = match attempt(machine, cpu, instruction, access, handler.root()) {
             Ok(value) => return Completion::Done(value),
             Err(fault) => fault,
         };
@@ -143,11 +148,10 @@ pub fn execute<P: Platform, H: ExceptionHandler<P>>(
 fn attempt<P: Platform>(
     machine: &Machine<P>,
     cpu: &Cpu<P>,
-    mode: Mode,
     instruction: Instruction,
+    access: Access,
     root: Pfn,
 ) -> Result<Option<u64>, PageFault> {
-    let access = Access { kind: instruction.kind(), mode };
     enter::<P>("instruction", format_args!("{instruction}")).run(
         || {
             let _uninterrupted = cpu.begin_instruction();

@@ -8,6 +8,7 @@ mod entry;
 mod error_code;
 mod instruction;
 mod machine;
+mod pkru;
 mod swap_entry;
 mod walk;
 
@@ -18,6 +19,7 @@ pub use entry::{EntryFlags, PmdState, PmdVal, PteVal, TableVal};
 pub use error_code::ErrorCode;
 pub use instruction::{Completion, ExceptionHandler, Instruction, PtRegs, Resume, execute};
 pub use machine::Machine;
+pub use pkru::Pkru;
 pub use swap_entry::{AccessedBit, DirtyBit, SwapEntry, SwapType};
 pub(crate) use walk::level_name;
 pub use walk::{PageFault, Translation, walk};

@@ -90,7 +90,11 @@ fn try_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address: VirtAddr, acce
         rights &= flags;
         no_execute |= flags & EntryFlags::NO_EXECUTE;
         if level == 1 && !access.allowed_by(rights | no_execute) {
-            return Step::Faults(ErrorCode::PROTECTION);
+            return Step::Faults(ErrorCode::PROTECTION | access.key_error(rights, flags));
+        }
+        if level == 1 && !access.key_error(rights, flags).is_empty() {
+            remark::<P>(format_args!("protection key {} forbids it", flags.key()));
+            return Step::Faults(ErrorCode::PROTECTION | ErrorCode::KEY);
         }
         let used = entry | access.marks(level).bits();
         // ORDER O2: a locked update; `Err` means that the entry is no longer the one that was checked.
@@ -149,6 +153,13 @@ impl Access {
         }
     }
 
+    /// What the error code says of the page's protection key. Only users' pages have one that counts; with CR0.WP set,
+    /// the kernel is bound by it too.
+    fn key_error(self, rights: EntryFlags, leaf: EntryFlags) -> ErrorCode {
+        let is_users = rights.contains(EntryFlags::USER);
+        if is_users && !self.pkru.allows(leaf.key(), self.kind) { ErrorCode::KEY } else { ErrorCode::empty() }
+    }
+
     fn marks(self, level: u32) -> EntryFlags {
         match self.kind {
             AccessKind::Write if level == 1 => EntryFlags::ACCESSED | EntryFlags::DIRTY,
@@ -160,6 +171,7 @@ impl Access {
 #[cfg(test)]
 mod tests {
     use super::super::access::Mode;
+    use super::super::pkru::Pkru;
     use super::*;
     use crate::phys::{CpuId, PhysConfig};
     use crate::platform::{Native, TwoLevels};
@@ -186,7 +198,7 @@ mod tests {
     }
 
     fn user(kind: AccessKind) -> Access {
-        Access { kind, mode: Mode::User }
+        Access { kind, mode: Mode::User, pkru: Pkru::ALL }
     }
 
     fn error_code(world: &World, address: u64, access: Access) -> Option<u64> {
@@ -199,7 +211,7 @@ mod tests {
     #[test]
     fn rights_become_error_codes() {
         let world = world(READ_ONLY);
-        let kernel = |kind, mode| Access { kind, mode };
+        let kernel = |kind, mode| Access { kind, mode, pkru: Pkru::ALL };
         for (address, access, code) in [
             (8, user(AccessKind::Read), None),
             (8, user(AccessKind::Write), Some(7)),
@@ -217,6 +229,18 @@ mod tests {
     #[test]
     fn user_mode_needs_the_user_bit() {
         assert_eq!(error_code(&world(EntryFlags::PRESENT), 0, user(AccessKind::Read)), Some(5));
+    }
+
+    #[test]
+    fn a_key_that_is_forbidden_is_named_in_the_error_code() {
+        let world = world(READ_ONLY | EntryFlags::WRITABLE | EntryFlags::of_key(3));
+        let code = |pkru, kind, mode| error_code(&world, 8, Access { kind, mode, pkru: Pkru::new(pkru) });
+        assert_eq!(code(0b01 << 6, AccessKind::Read, Mode::User), Some(0x25));
+        assert_eq!(code(0b10 << 6, AccessKind::Read, Mode::User), None);
+        assert_eq!(code(0b10 << 6, AccessKind::Write, Mode::User), Some(0x27));
+        assert_eq!(code(0b10 << 6, AccessKind::Write, Mode::KernelUserCopy), Some(0x23));
+        assert_eq!(code(0b11 << 4, AccessKind::Write, Mode::User), None, "another key");
+        assert_eq!(code(0b11 << 6, AccessKind::Fetch, Mode::User), Some(0x15), "no key, but no execution either");
     }
 
     #[test]

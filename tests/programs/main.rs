@@ -10,7 +10,7 @@ mod world;
 
 use std::cell::Cell;
 
-use pagerace::mm::{Ending, MapError, Placement, Protection, mmap};
+use pagerace::mm::{Ending, Generation, MapError, Placement, Protection, mmap};
 use pagerace::oracle::at_rest;
 use pagerace::phys::{CpuId, Pfn, PhysConfig};
 use pagerace::platform::loom::{Bounds, Environment, Loom, explore};
@@ -45,8 +45,10 @@ fn machine(frames: usize, limit_pages: u64, tuning: Tuning) -> PhysConfig {
 }
 
 fn play_with_plenty<P: Platform>(program: &Program) {
-    let played = play::<P>(&machine(PLENTY, NO_LIMIT, program.tuning), program);
-    assert_eq!(played.out_of_memory, 0, "memory was short on a machine with plenty");
+    for generation in Generation::ALL {
+        let played = play::<P>(&machine(PLENTY, NO_LIMIT, program.tuning), generation, program);
+        assert_eq!(played.out_of_memory, 0, "memory was short on a machine with plenty ({generation})");
+    }
 }
 
 proptest! {
@@ -93,7 +95,7 @@ fn short_of_memory<P: Platform>(frames: usize, limit_pages: u64) {
     let noticed = Cell::new(0);
     let config = ProptestConfig { source_file: Some(file!()), ..config(256) };
     let tested = TestRunner::new(config).run(&program(), |program| {
-        let played = play::<P>(&machine(frames, limit_pages, program.tuning), &program);
+        let played = play::<P>(&machine(frames, limit_pages, program.tuning), Generation::G6, &program);
         noticed.set(noticed.get() + played.out_of_memory);
         Ok::<(), TestCaseError>(())
     });
@@ -133,7 +135,7 @@ fn fill_and_unmap(world: &mut World<Native<X86_64>>, bytes: u64) -> u64 {
 }
 
 fn a_full_machine_can_be_filled_again(config: &PhysConfig, pages: u64) {
-    let mut world = World::new(config);
+    let mut world = World::new(config, Generation::G6);
     for round in 0..5 {
         assert_eq!(fill_and_unmap(&mut world, 64 * 4096), pages, "round {round}");
     }
@@ -156,7 +158,7 @@ fn munmap_makes_every_charge_usable_again() {
 
 #[test]
 fn mmap_refuses_what_linux_refuses_for_linuxs_reason() {
-    let world = World::<Native<X86_64>>::new(&PhysConfig::linux(Pfn::truncate(0x100), PLENTY, 1));
+    let world = World::<Native<X86_64>>::new(&PhysConfig::linux(Pfn::truncate(0x100), PLENTY, 1), Generation::G6);
     let map = |placement, bytes| mmap(world.mm(), placement, bytes, READ_WRITE).map(VirtAddr::bytes);
     let at = |address| Placement::Fixed(VirtAddr::new(address, X86_64::GEOMETRY).expect("canonical"));
     const TASK_SIZE: u64 = 0x7fff_ffff_f000;
@@ -194,7 +196,8 @@ fn usual_program() -> Program {
 }
 
 fn every_invariant_is_evaluated<P: Platform>() {
-    let Played { evaluated, .. } = play::<P>(&machine(PLENTY, NO_LIMIT, usual_program().tuning), &usual_program());
+    let Played { evaluated, .. } =
+        play::<P>(&machine(PLENTY, NO_LIMIT, usual_program().tuning), Generation::G6, &usual_program());
     let expected = at_rest::<P>().into_iter().map(|invariant| invariant.id);
     for id in expected.chain(["D13"]) {
         assert!(evaluated.get(id).is_some_and(|facts| *facts > 0), "{id} was evaluated on nothing on {}", P::NAME);
@@ -211,7 +214,7 @@ fn the_oracle_looks_at_something_for_every_invariant() {
 #[test]
 #[should_panic(expected = "D37")]
 fn the_oracle_is_asked() {
-    let mut world = World::<Native<TwoLevels>>::new(&machine(PLENTY, NO_LIMIT, usual_program().tuning));
+    let mut world = World::<Native<TwoLevels>>::new(&machine(PLENTY, NO_LIMIT, usual_program().tuning), Generation::G6);
     world.pretend_stored(VirtAddr::ZERO, 1);
     world.verify();
 }

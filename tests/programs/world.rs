@@ -32,9 +32,9 @@ pub struct Played {
 
 impl<P: Platform> World<P> {
     /// Boots the machine.
-    pub fn new(config: &PhysConfig) -> Self {
+    pub fn new(config: &PhysConfig, generation: Generation) -> Self {
         let machine = Machine::boot(config).expect("a small machine");
-        let mm = Mm::new(Arc::new(machine), Generation::G6, CPU).expect("a frame for the root table");
+        let mm = Mm::new(Arc::new(machine), generation, CPU).expect("a frame for the root table");
         let (ghost, evaluated) = (GhostLog::default(), Evaluated::new());
         Self { mm, task: Task::new(CPU), memcg_limit_pages: config.memcg_limit_pages, ghost, evaluated }
     }
@@ -114,9 +114,13 @@ impl<P: Platform> World<P> {
 ///
 /// # Panics
 /// If they differ, or if something does not hold that the oracle knows.
-pub fn play<P: Platform>(config: &PhysConfig, program: &Program) -> Played {
-    let mut playing =
-        Playing { world: World::<P>::new(config), model: Model::new(P::GEOMETRY), places: places(P::GEOMETRY), out: 0 };
+pub fn play<P: Platform>(config: &PhysConfig, generation: Generation, program: &Program) -> Played {
+    let mut playing = Playing {
+        world: World::<P>::new(config, generation),
+        model: Model::new(P::GEOMETRY),
+        places: places(P::GEOMETRY),
+        out: 0,
+    };
     program.steps.iter().for_each(|step| playing.step(*step));
     playing.read_everything();
     playing.verify();
