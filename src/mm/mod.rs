@@ -56,7 +56,7 @@ pub use fault_flags::FaultFlags;
 pub use fault_lock::{FaultLock, FaultLockKind};
 pub use generation::{Generation, VmaLocking};
 pub use huge_memory::{HugeZap, LockedPmd, split_at, zap_huge};
-pub use mm_struct::{Mm, MmError};
+pub use mm_struct::{Mm, MmError, RssKind};
 pub use mmap::{MapError, Placement, Protection, mmap};
 pub use mmap_lock::{MmapLock, MmapWriteGuard};
 pub use pte_table::{LockedTable, PteTable};

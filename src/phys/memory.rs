@@ -132,6 +132,30 @@ impl<P: Platform> PhysMem<P> {
         }
     }
 
+    /// Sets every word of a frame that only the caller uses to what `word` says of its index (what a device does that
+    /// has read a block).
+    #[track_caller]
+    pub fn fill_page(&self, pfn: Pfn, word: impl Fn(usize) -> u64) {
+        self.page(pfn).contents_written();
+        remark::<P>(format_args!("fill the page: {} words", P::GEOMETRY.entries()));
+        for index in 0..P::GEOMETRY.entries() {
+            // ORDER none: O1; for a page of a file the flag that says that its contents are there publishes it.
+            self.word(pfn, index).store(word(index), Ordering::Relaxed);
+        }
+    }
+
+    /// Copies a user's page to a frame that only the caller can reach (`copy_user_highpage`). Users may store to the
+    /// source meanwhile.
+    #[track_caller]
+    pub fn copy_page(&self, to: Pfn, from: Pfn) {
+        self.page(to).contents_written();
+        remark::<P>(format_args!("copy the page: {} words of {from}", P::GEOMETRY.entries()));
+        for index in 0..P::GEOMETRY.entries() {
+            // ORDER none: O1; the source's words are user data.
+            self.word(to, index).store(self.word(from, index).load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
     /// Drops a reference to the folio of a user's page and frees it with the last (`folio_put`).
     pub fn put_page(&self, cpu: CpuId, pfn: Pfn) {
         let head = self.folio_of(pfn);

@@ -24,5 +24,5 @@ pub use folio::{Contents, FolioFlags};
 pub use lru::Lru;
 pub use memcg::{ChargeFailed, MemCgroup};
 pub use memory::{OutOfMemory, PhysMem};
-pub use page::{AnonVmaId, Mapping, Page, PageState};
+pub use page::{AnonVmaId, FileId, Mapping, Page, PageState};
 pub use zone::{Purpose, Zone};

@@ -66,28 +66,47 @@ impl Word for PageState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AnonVmaId(pub u64);
 
+/// A file, by number (its inode).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub u64);
+
 /// What a page is a page of (`page->mapping`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mapping {
-    /// Nothing yet.
+    /// Nothing yet, or no longer anything.
     None,
     /// Anonymous memory of the VMAs below an `anon_vma`.
     Anon(AnonVmaId),
+    /// The page cache of a file on a disk.
+    File(FileId),
+    /// The page cache of shared memory, which has no disk (`folio_test_swapbacked` tells it from a file).
+    Shmem(FileId),
 }
 
-/// The bit that tells an anonymous mapping (`PAGE_MAPPING_ANON`).
-const MAPPING_ANON: u64 = 1;
+const TAG_BITS: u32 = 2;
+const TAG_ANON: u64 = 1;
+const TAG_FILE: u64 = 2;
+const TAG_SHMEM: u64 = 3;
 
 impl Word for Mapping {
     fn into_word(self) -> u64 {
-        match self {
-            Self::None => 0,
-            Self::Anon(id) => id.0 << 1 | MAPPING_ANON,
-        }
+        let (id, tag) = match self {
+            Self::None => (0, 0),
+            Self::Anon(id) => (id.0, TAG_ANON),
+            Self::File(id) => (id.0, TAG_FILE),
+            Self::Shmem(id) => (id.0, TAG_SHMEM),
+        };
+        id << TAG_BITS | tag
     }
 
     fn from_word(word: u64) -> Self {
-        if word & MAPPING_ANON == 0 { Self::None } else { Self::Anon(AnonVmaId(word >> 1)) }
+        let id = word >> TAG_BITS;
+        match word & ((1 << TAG_BITS) - 1) {
+            TAG_ANON => Self::Anon(AnonVmaId(id)),
+            TAG_FILE => Self::File(FileId(id)),
+            TAG_SHMEM => Self::Shmem(FileId(id)),
+            _ => Self::None,
+        }
     }
 }
 
@@ -149,6 +168,22 @@ impl<P: Platform> Page<P> {
     pub fn get(&self) {
         // ORDER none: the caller has a reference, so the page cannot go away meanwhile.
         self.refcount.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes a reference unless nobody has one (`folio_try_get`): whoever found the page without holding anything that
+    /// keeps it, and then looks whether it is still the one that it wanted.
+    #[must_use]
+    pub fn try_get(&self) -> bool {
+        // ORDER none: what follows looks again at where the page was found.
+        let mut count = self.refcount.load(Ordering::Relaxed);
+        while count != 0 {
+            // ORDER O1: as `put`, whose releases it follows.
+            match self.refcount.compare_exchange(count, count + 1, Ordering::AcqRel) {
+                Ok(_) => return true,
+                Err(now) => count = now,
+            }
+        }
+        false
     }
 
     /// The lock and the flags that a page of a file has.
@@ -315,7 +350,9 @@ mod tests {
         for state in states {
             assert_eq!(PageState::from_word(state.into_word()), state);
         }
-        for mapping in [Mapping::None, Mapping::Anon(AnonVmaId(0)), Mapping::Anon(AnonVmaId(7 << 32))] {
+        let anon = [AnonVmaId(0), AnonVmaId(7 << 32)].map(Mapping::Anon);
+        let files = [Mapping::None, Mapping::File(FileId(0)), Mapping::Shmem(FileId(0)), Mapping::File(FileId(9))];
+        for mapping in anon.into_iter().chain(files) {
             assert_eq!(Mapping::from_word(mapping.into_word()), mapping);
         }
     }
