@@ -4,7 +4,7 @@
 //! - I1 (D23). An entry is cleared before its page's mapping is uncounted, both under the table's lock.
 //! - I2 (D20). RSS is uncounted before the table's lock is released.
 
-use crate::mm::{EntryAt, LockedTable, Mm, read_table, remove_rmap};
+use crate::mm::{EntryAt, LockedTable, Mm, find_pmd, remove_rmap, under_migration};
 use crate::platform::{Platform, enter};
 use crate::x86::{PteVal, VirtAddr};
 
@@ -28,29 +28,24 @@ pub(super) fn unmap_page_range<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, 
     );
 }
 
-/// The PMD entry of an address, if all tables above it exist.
-pub(super) fn find_pmd<P: Platform>(mm: &Mm<P>, address: VirtAddr) -> Option<EntryAt> {
-    let mut at = EntryAt::of::<P>(mm.pgd(), P::GEOMETRY.levels, address);
-    while at.level > 2 {
-        let table = read_table(mm, at).target()?;
-        at = EntryAt::of::<P>(table, at.level - 1, address);
-    }
-    Some(at)
-}
-
 fn zap_pte_range<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, pmd: EntryAt, start: VirtAddr, end: VirtAddr) {
     let Some(mut table) = LockedTable::offset_map_lock(mm, pmd) else { return };
     let pages = (start.bytes()..end.bytes()).step_by(P::GEOMETRY.page_size() as usize).map(VirtAddr::user);
     for address in pages {
         if !table.get(address).is_none() {
             let entry = table.clear(address);
-            zap_present(mm, gather, entry);
+            zap_entry(mm, gather, entry);
         }
     }
 }
 
-fn zap_present<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {
-    assert!(entry.is_present(), "{entry:?}: no actor swaps or migrates pages yet");
+fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {
+    if under_migration(entry).is_some() {
+        // Whoever moves the page has uncounted the mapping already, and its reference.
+        mm.add_rss_anon(-1);
+        return;
+    }
+    assert!(entry.is_present(), "{entry:?}: no actor swaps pages yet");
     if !entry.is_special() {
         mm.add_rss_anon(-1);
         remove_rmap(mm, entry.pfn());

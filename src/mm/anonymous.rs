@@ -9,7 +9,6 @@ use crate::x86::{EntryFlags, PteVal};
 
 use super::anon_vma::{Prepared, vmf_anon_prepare};
 use super::fault_flags::FaultFlags;
-use super::handle_pte_fault::writable_entry;
 use super::pte_table::{LockedTable, pte_alloc};
 use super::rmap::folio_add_new_anon_rmap;
 use super::vm_flags::VmFlags;
@@ -50,7 +49,8 @@ fn map_new_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
         Prepared::Retry(result) => return result,
     };
     let Ok(pfn) = alloc_anon_folio(&vmf) else { return vmf.failed(FaultError::Oom) };
-    let entry = writable_entry(&vmf, pfn);
+    let entry = PteVal::new(pfn, vmf.vma().page_prot());
+    let entry = if vmf.vma().flags().contains(VmFlags::WRITE) { entry.dirty_and_writable() } else { entry };
     remark::<P>(format_args!("the entry will be {entry}"));
     let memory = vmf.mm.memory();
     let Some(mut table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd) else {
@@ -84,19 +84,29 @@ fn vmf_pte_changed<P: Platform>(vmf: &Vmf<'_, P>, table: &LockedTable<'_, P>) ->
 pub(super) fn alloc_anon_folio<P: Platform>(vmf: &Vmf<'_, P>) -> Result<Pfn, OutOfMemory> {
     enter::<P>("alloc_anon_folio", format_args!("address={}", vmf.address)).run(
         || {
-            let memory = vmf.mm.memory();
-            let pfn = memory.alloc_page(vmf.task.cpu(), PageState::User)?;
-            let charged = enter::<P>("mem_cgroup_charge", format_args!("page={pfn}")).run(
-                || memory.memcg().charge(vmf.task.cpu()),
-                |result| result.map_or_else(|_| "-ENOMEM".to_owned(), |()| "0".to_owned()),
-            );
-            if charged.is_err() {
-                memory.free_uncharged(vmf.task.cpu(), pfn);
-                return Err(OutOfMemory);
-            }
-            memory.clear_page(pfn);
+            let pfn = alloc_charged_folio(vmf)?;
+            vmf.mm.memory().clear_page(pfn);
             Ok(pfn)
         },
-        |result| result.map_or_else(|_| "NULL".to_owned(), |pfn| format!("page {pfn}")),
+        tell_page,
     )
+}
+
+/// A page that holds anything, charged to the cgroup (`folio_prealloc`).
+pub(super) fn alloc_charged_folio<P: Platform>(vmf: &Vmf<'_, P>) -> Result<Pfn, OutOfMemory> {
+    let memory = vmf.mm.memory();
+    let pfn = memory.alloc_page(vmf.task.cpu(), PageState::User)?;
+    let charged = enter::<P>("mem_cgroup_charge", format_args!("page={pfn}")).run(
+        || memory.memcg().charge(vmf.task.cpu()),
+        |result| result.map_or_else(|_| "-ENOMEM".to_owned(), |()| "0".to_owned()),
+    );
+    if charged.is_err() {
+        memory.free_uncharged(vmf.task.cpu(), pfn);
+        return Err(OutOfMemory);
+    }
+    Ok(pfn)
+}
+
+fn tell_page(result: &Result<Pfn, OutOfMemory>) -> String {
+    result.map_or_else(|_| "NULL".to_owned(), |pfn| format!("page {pfn}"))
 }

@@ -132,6 +132,18 @@ impl<P: Platform> PhysMem<P> {
         }
     }
 
+    /// Copies a user's page to a frame that only the caller can reach (`copy_user_highpage`). Users may store to the
+    /// source meanwhile.
+    #[track_caller]
+    pub fn copy_page(&self, to: Pfn, from: Pfn) {
+        self.page(to).contents_written();
+        remark::<P>(format_args!("copy the page: {} words of {from}", P::GEOMETRY.entries()));
+        for index in 0..P::GEOMETRY.entries() {
+            // ORDER none: O1; the source's words are user data.
+            self.word(to, index).store(self.word(from, index).load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
     /// Drops a reference to a user's page and frees it with the last (`folio_put`).
     pub fn put_page(&self, cpu: CpuId, pfn: Pfn) {
         if self.page(pfn).put() {

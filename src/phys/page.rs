@@ -14,13 +14,18 @@
 //!   reference. Everyone else reads it through an entry that happens-after the first and before the second.
 //! - I2 (D5, D22). `contents` is written when the frame's words are set up, and read by everyone who follows an entry
 //!   to them; without the publication that orders the two, that is a data race.
+//! - I3 (D27). `anon_exclusive` is read under the lock of any table that maps the page, and written by the one who is
+//!   alone with it: who maps it first, whose entry is the only one, or who holds its last reference. It needs no atomic.
 //!
 //! # Memory ordering
 //! - O1. `put` is `AcqRel`: whoever drops the last reference sees everything that others did with the page.
+//! - O2. `add_mapcount` is `AcqRel`: whoever finds one mapping left sees what was done through the others (Linux's
+//!   atomics are fully ordered here: `mm/memory.c` relies on it to keep the flush before the uncounting).
 
 use std::fmt;
 
 use super::cpu::CpuId;
+use super::folio::FolioFlags;
 use crate::locks::Spin;
 use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Word};
 
@@ -100,6 +105,8 @@ pub struct Page<P: Platform> {
     contents: RaceCell<P, u64>,
     allocated_by: RaceCell<P, u64>,
     ptl: Spin<P, ()>,
+    folio: FolioFlags<P>,
+    anon_exclusive: RaceCell<P, bool>,
 }
 
 impl<P: Platform> Page<P> {
@@ -114,6 +121,8 @@ impl<P: Platform> Page<P> {
             contents: RaceCell::new("D5 and D22 (contents are set up before an entry shows them)", 0),
             allocated_by: RaceCell::new("D14 (an entry names an allocated frame)", 0),
             ptl: Spin::new("page->ptl", ()),
+            folio: FolioFlags::new(),
+            anon_exclusive: RaceCell::new("D27 (an exclusive page has one mapping)", false),
         }
     }
 
@@ -145,16 +154,54 @@ impl<P: Platform> Page<P> {
         self.refcount.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// References to the page, and everything that those who dropped theirs did with it before: whoever finds that it is
+    /// the last to have one may do as it likes.
+    pub fn refcount_after_puts(&self) -> u64 {
+        // ORDER O1: pairs with `put`.
+        self.refcount.load(Ordering::Acquire)
+    }
+
+    /// The folio lock and the flags that go with it.
+    pub fn folio(&self) -> &FolioFlags<P> {
+        &self.folio
+    }
+
+    /// One entry maps the page, and nobody else will ever look at it: its owner may write without copying
+    /// (`PageAnonExclusive`). By I3 whoever asks holds the lock of a table whose entry maps the page.
+    #[track_caller]
+    pub fn is_anon_exclusive(&self) -> bool {
+        self.anon_exclusive.get()
+    }
+
+    /// Says so (`SetPageAnonExclusive`).
+    #[track_caller]
+    pub fn set_anon_exclusive(&self) {
+        self.anon_exclusive.set(true);
+    }
+
+    /// Says so no longer (`ClearPageAnonExclusive`).
+    #[track_caller]
+    pub fn clear_anon_exclusive(&self) {
+        self.anon_exclusive.set(false);
+    }
+
     /// Entries that map the page (`folio_mapcount`; Linux stores one less).
     pub fn mapcount(&self) -> i64 {
         // ORDER none: an answer about now; who acts on it holds what keeps it true.
         self.mapcount.load(Ordering::Relaxed).cast_signed()
     }
 
+    /// The same, and everything that was done through entries that no longer map the page: whoever finds that one entry
+    /// is left may write to it.
+    pub fn mapcount_after_removals(&self) -> i64 {
+        // ORDER O2: pairs with `add_mapcount`.
+        self.mapcount.load(Ordering::Acquire).cast_signed()
+    }
+
     /// Counts entries that map the page or, if negative, that no longer do.
     pub fn add_mapcount(&self, entries: i64) {
-        // ORDER none: the lock of the table that the entry is in orders it.
-        self.mapcount.fetch_add(entries.cast_unsigned(), Ordering::Relaxed);
+        // ORDER O2: pairs with itself, and with `mapcount_after_removals`.
+        self.mapcount.fetch_add(entries.cast_unsigned(), Ordering::AcqRel);
     }
 
     /// What the page is a page of.
@@ -216,6 +263,8 @@ impl<P: Platform> Page<P> {
         let mapcount = self.mapcount();
         assert!(mapcount == 0, "D21: a page that {mapcount} entries map was freed");
         self.set_mapping(Mapping::None, 0);
+        self.folio.reset();
+        self.clear_anon_exclusive();
         self.state.set(PageState::Free);
         self.generation.set(self.generation.get() + 1);
     }
