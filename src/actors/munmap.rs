@@ -64,6 +64,7 @@ pub(super) fn remove<P: Platform>(mm: &Mm<P>, cpu: CpuId, detached: &[Arc<Vma<P>
         if let Some(anon_vma) = vma.anon_vma() {
             anon_vma.unlink(vma);
         }
+        vma.unlink_file();
     }
     free_pgtables(mm, &mut gather, range, bounds);
     gather.finish();

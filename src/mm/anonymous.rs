@@ -71,7 +71,7 @@ fn map_new_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
 }
 
 /// The re-test under the lock (M14): whether another fault, or a zap, came first (`vmf_pte_changed`).
-fn vmf_pte_changed<P: Platform>(vmf: &Vmf<'_, P>, table: &LockedTable<'_, P>) -> bool {
+pub(super) fn vmf_pte_changed<P: Platform>(vmf: &Vmf<'_, P>, table: &LockedTable<'_, P>) -> bool {
     let now = table.get(vmf.address);
     let changed = vmf.orig_pte.map_or(!now.is_none(), |orig| now != orig);
     if changed {

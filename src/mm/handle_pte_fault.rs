@@ -8,6 +8,7 @@ use crate::platform::{Platform, enter, remark};
 use crate::x86::{EntryFlags, PmdState, PteVal};
 
 use super::anonymous::do_anonymous_page;
+use super::do_fault::do_fault;
 use super::fault_flags::FaultFlags;
 use super::pte_table::{LockedTable, PteTable, pmdp_get_lockless};
 use super::vm_flags::VmFlags;
@@ -33,9 +34,12 @@ pub(super) fn handle_pte_fault<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, 
     )
 }
 
-/// The page is missing (`do_pte_missing`): all VMAs are anonymous so far, so there is no `do_fault`.
+/// The page is missing (`do_pte_missing`).
 fn do_pte_missing<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
-    do_anonymous_page(vmf)
+    match vmf.vma().file() {
+        None => do_anonymous_page(vmf),
+        Some(_) => do_fault(vmf),
+    }
 }
 
 fn fault_on_present<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal) -> VmFault<'m, P> {

@@ -14,7 +14,11 @@
 //! walk                   __handle_mm_fault > p4d_alloc, pud_alloc, pmd_alloc
 //! handle_pte_fault         handle_pte_fault
 //! anonymous                  do_anonymous_page
+//! do_fault                   do_fault > do_read_fault, do_cow_fault, do_shared_fault
+//! filemap                      filemap_map_pages, filemap_fault
+//! finish_fault                 finish_fault, set_pte_range
 //! wp_page                    do_wp_page
+//! wp_page_shared             wp_page_shared
 //! pte_table                    pte_alloc, pte_offset_map_lock
 //! ```
 
@@ -22,18 +26,22 @@ mod access_error;
 mod anon_vma;
 mod anonymous;
 mod bad_area;
+mod do_fault;
 mod ending;
 mod entry_at;
 mod exception;
 mod expand_stack;
 mod fault_flags;
 mod fault_lock;
+mod filemap;
+mod finish_fault;
 mod generation;
 mod handle_mm_fault;
 mod handle_pte_fault;
 mod mm_struct;
 mod mmap;
 mod mmap_lock;
+mod preallocated;
 mod pte_table;
 mod rmap;
 mod task;
@@ -45,6 +53,7 @@ mod vma_tree;
 mod vmf;
 mod walk;
 mod wp_page;
+mod wp_page_shared;
 
 pub use anon_vma::AnonVma;
 pub use ending::{BusCode, Ending, FaultCode, Oops};
@@ -52,6 +61,9 @@ pub use entry_at::EntryAt;
 pub use exception::Process;
 pub use fault_flags::FaultFlags;
 pub use fault_lock::{FaultLock, FaultLockKind};
+pub use filemap::{
+    AddressSpace, Behaviour, FaultOp, IMmap, MapPages, PageMkwrite, Reads, Space, VmaFile, file_word,
+};
 pub use generation::{Generation, VmaLocking};
 pub use mm_struct::{Mm, MmError, RssKind};
 pub use mmap::{MapError, Placement, Protection, mmap};

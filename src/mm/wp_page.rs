@@ -10,12 +10,17 @@ use super::anonymous::alloc_anon_folio;
 use super::handle_pte_fault::writable_entry;
 use super::pte_table::LockedTable;
 use super::rmap::folio_add_new_anon_rmap;
+use super::vm_flags::VmFlags;
 use super::vmf::{FaultError, VmFault, Vmf};
+use super::wp_page_shared::wp_page_shared;
 
 /// Gives the writer a page of its own; `table` is locked and holds `orig`.
 pub(super) fn do_wp_page<'m, P: Platform>(vmf: Vmf<'m, P>, table: LockedTable<'m, P>, orig: PteVal) -> VmFault<'m, P> {
     enter::<P>("do_wp_page", format_args!("address={}, pte={orig}", vmf.address)).run(
         || {
+            if vmf.vma().flags().contains(VmFlags::SHARED) {
+                return wp_page_shared(vmf, table, orig);
+            }
             assert!(orig.is_special(), "{orig:?}: nobody write-protects pages yet, so this must be the zero page");
             drop(table);
             wp_page_copy(vmf, orig)
