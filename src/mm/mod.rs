@@ -12,6 +12,7 @@
 //! access_error         access_error, arch_vma_access_permitted
 //! handle_mm_fault      handle_mm_fault > sanitize_fault_flags, lru_gen_enter_fault, mm_account_fault
 //! walk                   __handle_mm_fault > p4d_alloc, pud_alloc, pmd_alloc
+//! huge_memory              create_huge_pmd, wp_huge_pmd, huge_pmd_set_accessed
 //! handle_pte_fault         handle_pte_fault
 //! anonymous                  do_anonymous_page
 //! do_fault                   do_fault > do_read_fault, do_cow_fault, do_shared_fault
@@ -38,6 +39,7 @@ mod finish_fault;
 mod generation;
 mod handle_mm_fault;
 mod handle_pte_fault;
+mod huge_memory;
 mod mm_struct;
 mod mmap;
 mod mmap_lock;
@@ -65,6 +67,7 @@ pub use filemap::{
     AddressSpace, Behaviour, FaultOp, IMmap, MapPages, PageMkwrite, Reads, Space, VmaFile, file_word,
 };
 pub use generation::{Generation, VmaLocking};
+pub use huge_memory::{HugeZap, LockedPmd, split_at, zap_huge};
 pub use mm_struct::{Mm, MmError, RssKind};
 pub use mmap::{MapError, Placement, Protection, mmap};
 pub use mmap_lock::{MmapLock, MmapWriteGuard};

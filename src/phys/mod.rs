@@ -2,9 +2,12 @@
 
 mod address;
 mod buddy;
+mod compound;
 mod config;
 mod cpu;
+mod deposit;
 mod folio;
+mod huge;
 mod list;
 mod lru;
 mod memcg;

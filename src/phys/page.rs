@@ -20,6 +20,7 @@
 
 use std::fmt;
 
+use super::compound::Compound;
 use super::cpu::CpuId;
 use super::folio::FolioFlags;
 use crate::locks::Spin;
@@ -121,6 +122,7 @@ pub struct Page<P: Platform> {
     allocated_by: RaceCell<P, u64>,
     ptl: Spin<P, ()>,
     folio: FolioFlags<P>,
+    compound: Compound<P>,
 }
 
 impl<P: Platform> Page<P> {
@@ -136,6 +138,7 @@ impl<P: Platform> Page<P> {
             allocated_by: RaceCell::new("D14 (an entry names an allocated frame)", 0),
             ptl: Spin::new("page->ptl", ()),
             folio: FolioFlags::new(),
+            compound: Compound::new(),
         }
     }
 
@@ -188,7 +191,71 @@ impl<P: Platform> Page<P> {
         &self.folio
     }
 
-    /// Entries that map the page (`folio_mapcount`; Linux stores one less).
+    /// The page is a tail: its folio's head comes so many frames before it. Zero for a head.
+    pub fn from_head(&self) -> u64 {
+        self.compound.from_head()
+    }
+
+    /// The folio that the page is the head of has 2^order frames (`folio_order`).
+    pub fn order(&self) -> u32 {
+        self.compound.order()
+    }
+
+    /// Huge entries that map the folio that the page is the head of (`folio_entire_mapcount`).
+    pub fn entire_mapcount(&self) -> i64 {
+        self.compound.entire_mapcount()
+    }
+
+    /// Counts huge entries that map the folio or, if negative, that no longer do.
+    pub fn add_entire_mapcount(&self, entries: i64) {
+        self.compound.add_entire_mapcount(entries);
+    }
+
+    /// Nobody else maps the page (`PageAnonExclusive`). Who asks holds the lock of the table that maps it.
+    #[track_caller]
+    pub fn is_anon_exclusive(&self) -> bool {
+        self.compound.anon_exclusive().get()
+    }
+
+    /// Says that nobody else maps the page (`SetPageAnonExclusive`).
+    #[track_caller]
+    pub fn set_anon_exclusive(&self) {
+        self.compound.anon_exclusive().set(true);
+    }
+
+    /// Says that somebody else may map the page (`ClearPageAnonExclusive`).
+    #[track_caller]
+    pub fn clear_anon_exclusive(&self) {
+        self.compound.anon_exclusive().set(false);
+    }
+
+    /// The list of deposited tables that begins or goes on here (I2 of `compound`).
+    pub(super) fn deposit(&self) -> &RaceCell<P, u64> {
+        self.compound.deposit()
+    }
+
+    /// Makes the page a part of a folio of 2^order frames; the references are the head's.
+    pub(super) fn join_folio(&self, from_head: u64, order: u32) {
+        self.compound.set(from_head, order);
+        if from_head != 0 {
+            // ORDER none: nobody else can reach a frame that was just allocated.
+            self.refcount.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes a tail a folio of its own, with one reference.
+    pub(super) fn leave_folio(&self) {
+        self.compound.set(0, 0);
+        // ORDER none: nobody refers to a tail, and the caller holds the locks of all that map the folio.
+        self.refcount.store(1, Ordering::Relaxed);
+    }
+
+    /// Makes a head a folio of one page; others may take and drop references meanwhile.
+    pub(super) fn lose_tails(&self) {
+        self.compound.set_order(0);
+    }
+
+    /// Entries of PTE tables that map the page (`folio_mapcount`; Linux stores one less).
     pub fn mapcount(&self) -> i64 {
         // ORDER none: an answer about now; who acts on it holds what keeps it true.
         self.mapcount.load(Ordering::Relaxed).cast_signed()
@@ -243,8 +310,8 @@ impl<P: Platform> Page<P> {
         if P::CHECKED {
             self.allocated_by.set(cpu.index() as u64);
         }
-        // ORDER none: nobody else can reach a frame that was just allocated.
-        self.refcount.store(1, Ordering::Relaxed);
+        // ORDER O1: `try_get` by somebody who looks for the page that this frame was before sees what it is now.
+        self.refcount.store(1, Ordering::Release);
     }
 
     /// Drops a reference; `true` if it was the last.
@@ -260,6 +327,7 @@ impl<P: Platform> Page<P> {
         assert!(mapcount == 0, "D21: a page that {mapcount} entries map was freed");
         self.set_mapping(Mapping::None, 0);
         self.folio.reset();
+        self.compound.reset();
         self.state.set(PageState::Free);
         self.generation.set(self.generation.get() + 1);
     }
