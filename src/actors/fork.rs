@@ -16,8 +16,8 @@
 //! here; swap entries; dropping the table locks from time to time.
 
 use crate::mm::{
-    CowReuse, EntryAt, LockedTable, Mm, Task, VmFlags, Vma, dup_anon_rmap, find_pmd, fork_vma, pmd_of,
-    pmdp_get_lockless, pte_alloc, under_migration,
+    CowReuse, EntryAt, LockedTable, Mm, RssKind, Task, VmFlags, Vma, dup_anon_rmap, find_pmd, folio_add_file_rmap,
+    fork_vma, pmd_of, pmdp_get_lockless, pte_alloc, split_at, under_migration,
 };
 use crate::phys::OutOfMemory;
 use crate::platform::{Platform, enter, remark};
@@ -38,7 +38,7 @@ pub fn fork<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task) -> Result<(
                 if vma.flags().contains(VmFlags::DONTCOPY) {
                     return Ok(());
                 }
-                childs_vmas.insert(fork_vma(task, vma));
+                childs_vmas.insert(fork_vma(child, task, vma));
                 copy_page_range(parent, child, task, vma)
             });
             drop(childs_vmas);
@@ -76,7 +76,10 @@ fn copy_tables<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task, vma: &Vm
     while at < vma.end() {
         let next = at.aligned_after(span).min(vma.end());
         let pmd = find_pmd(parent, at);
-        // Huge entries would be copied one level up: they are not modelled here.
+        // Linux copies a huge entry as one (`copy_huge_pmd`), unless the folio is pinned. Here it is always split first.
+        if let Some(pmd) = pmd.filter(|pmd| matches!(pmdp_get_lockless(parent, *pmd).state(), PmdState::Huge(_))) {
+            split_at(parent, task.cpu(), vma, pmd);
+        }
         if let Some(pmd) = pmd.filter(|pmd| matches!(pmdp_get_lockless(parent, *pmd).state(), PmdState::Table(_))) {
             let childs = pmd_of(child, task, at)?;
             pte_alloc(child, task, childs)?;
@@ -120,14 +123,23 @@ fn copy_present_pte<P: Platform>(
     (from, to): (&mut LockedTable<'_, P>, &mut LockedTable<'_, P>),
 ) {
     if !entry.is_special() {
-        parent.memory().page(entry.pfn()).get();
-        dup_anon_rmap(parent, entry.pfn());
-        child.add_rss_anon(1);
+        let folio = parent.memory().page(parent.memory().folio_of(entry.pfn()));
+        folio.get();
+        let kind = RssKind::of(folio.mapping());
+        match kind {
+            RssKind::Anon => dup_anon_rmap(parent, entry.pfn()),
+            RssKind::File | RssKind::Shmem => folio_add_file_rmap(parent, entry.pfn()),
+        }
+        child.add_rss(kind, 1);
     }
     let mut copy = entry;
     if vma.is_cow() && entry.is_writable() {
         from.set_wrprotect(address);
         copy = entry.write_protected();
+    }
+    if vma.flags().contains(VmFlags::SHARED) {
+        // Through this entry nobody has written yet.
+        copy = copy.without(EntryFlags::DIRTY | EntryFlags::SAVED_DIRTY);
     }
     to.set(address, copy.without(EntryFlags::ACCESSED));
 }

@@ -19,7 +19,7 @@ pub fn madvise_dontneed<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, by
             mm.memory().drain_lru_batch(cpu);
             let mut gather = Gather::new(mm, cpu);
             for vma in vmas.iter().filter(|vma| vma.start() < end && start < vma.end()) {
-                unmap_page_range(mm, &mut gather, vma.start().max(start), vma.end().min(end));
+                unmap_page_range(mm, &mut gather, vma, (vma.start().max(start), vma.end().min(end)));
             }
             gather.finish();
             drop(vmas);

@@ -4,14 +4,19 @@
 //! - I1 (D23). An entry is cleared before its page's mapping is uncounted, both under the table's lock.
 //! - I2 (D20). RSS is uncounted before the table's lock is released.
 
-use crate::mm::{EntryAt, LockedTable, Mm, find_pmd, remove_rmap, under_migration};
+use crate::mm::{EntryAt, HugeZap, LockedTable, Mm, RssKind, Vma, find_pmd, remove_rmap, under_migration, zap_huge};
 use crate::platform::{Platform, enter};
 use crate::x86::{PteVal, VirtAddr};
 
 use super::gather::Gather;
 
-/// Clears every entry from `start` up to `end`, and gathers the pages (`unmap_page_range`).
-pub(super) fn unmap_page_range<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, start: VirtAddr, end: VirtAddr) {
+/// Clears every entry of the VMA from `start` up to `end`, and gathers the pages (`unmap_page_range`).
+pub(super) fn unmap_page_range<P: Platform>(
+    mm: &Mm<P>,
+    gather: &mut Gather<'_, P>,
+    vma: &Vma<P>,
+    (start, end): (VirtAddr, VirtAddr),
+) {
     enter::<P>("unmap_page_range", format_args!("{start}-{end}")).run(
         || {
             let span = P::GEOMETRY.page_size() << P::GEOMETRY.index_bits;
@@ -19,13 +24,28 @@ pub(super) fn unmap_page_range<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, 
             while at < end {
                 let next = at.aligned_after(span).min(end);
                 if let Some(pmd) = find_pmd(mm, at) {
-                    zap_pte_range(mm, gather, pmd, at, next);
+                    zap_pmd_range(mm, gather, vma, pmd, (at, next));
                 }
                 at = next;
             }
         },
         |()| String::new(),
     );
+}
+
+/// What one PMD entry translates: a huge page, or a table of small ones.
+fn zap_pmd_range<P: Platform>(
+    mm: &Mm<P>,
+    gather: &mut Gather<'_, P>,
+    vma: &Vma<P>,
+    pmd: EntryAt,
+    range: (VirtAddr, VirtAddr),
+) {
+    match zap_huge(mm, gather.cpu(), vma, pmd, range) {
+        HugeZap::Zero => {}
+        HugeZap::Folio(folio) => gather.page(folio),
+        HugeZap::NotHuge => zap_pte_range(mm, gather, pmd, range.0, range.1),
+    }
 }
 
 fn zap_pte_range<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, pmd: EntryAt, start: VirtAddr, end: VirtAddr) {
@@ -47,7 +67,13 @@ fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal)
     }
     assert!(entry.is_present(), "{entry:?}: no actor swaps pages yet");
     if !entry.is_special() {
-        mm.add_rss_anon(-1);
+        let page = mm.memory().page(mm.memory().folio_of(entry.pfn()));
+        let kind = RssKind::of(page.mapping());
+        if kind != RssKind::Anon && entry.is_dirty() {
+            // What hardware marked in the entry must outlive it (D37): the file system has to write it back.
+            page.folio().mark_dirty();
+        }
+        mm.add_rss(kind, -1);
         remove_rmap(mm, entry.pfn());
         gather.page(entry.pfn());
     }

@@ -110,12 +110,12 @@ pub(super) fn vmf_anon_prepare<'m, P: Platform>(vmf: Vmf<'m, P>) -> Prepared<'m,
 
 /// A VMA like `parent` for the address space of a child, with an `anon_vma` of its own if the parent has one
 /// (`vm_area_dup`, `anon_vma_fork`). To take over one that a dead process left behind is not modelled.
-pub fn fork_vma<P: Platform>(task: &Task, parent: &Vma<P>) -> Vma<P> {
+pub fn fork_vma<P: Platform>(child: &Mm<P>, task: &Task, parent: &Vma<P>) -> Vma<P> {
     enter::<P>("anon_vma_fork", format_args!("vma={parent:?}")).run(
         || {
             let new =
                 || Arc::new(AnonVma { id: task.next_anon_vma(), root: RwSem::new("anon_vma->rwsem", Vec::new()) });
-            parent.forked(parent.anon_vma().map(|_| new()))
+            parent.forked(parent.anon_vma().map(|_| new()), child.pgd())
         },
         |child| child.anon_vma().map_or("none".to_owned(), |anon_vma| format!("anon_vma {:#x}", anon_vma.id.0)),
     )

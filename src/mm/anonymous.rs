@@ -9,6 +9,7 @@ use crate::x86::{EntryFlags, PteVal};
 
 use super::anon_vma::{Prepared, vmf_anon_prepare};
 use super::fault_flags::FaultFlags;
+use super::handle_pte_fault::writable_entry;
 use super::pte_table::{LockedTable, pte_alloc};
 use super::rmap::folio_add_new_anon_rmap;
 use super::vm_flags::VmFlags;
@@ -49,8 +50,7 @@ fn map_new_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
         Prepared::Retry(result) => return result,
     };
     let Ok(pfn) = alloc_anon_folio(&vmf) else { return vmf.failed(FaultError::Oom) };
-    let entry = PteVal::new(pfn, vmf.vma().page_prot());
-    let entry = if vmf.vma().flags().contains(VmFlags::WRITE) { entry.dirty_and_writable() } else { entry };
+    let entry = writable_entry(&vmf, pfn);
     remark::<P>(format_args!("the entry will be {entry}"));
     let memory = vmf.mm.memory();
     let Some(mut table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd) else {
@@ -71,7 +71,7 @@ fn map_new_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
 }
 
 /// The re-test under the lock (M14): whether another fault, or a zap, came first (`vmf_pte_changed`).
-fn vmf_pte_changed<P: Platform>(vmf: &Vmf<'_, P>, table: &LockedTable<'_, P>) -> bool {
+pub(super) fn vmf_pte_changed<P: Platform>(vmf: &Vmf<'_, P>, table: &LockedTable<'_, P>) -> bool {
     let now = table.get(vmf.address);
     let changed = vmf.orig_pte.map_or(!now.is_none(), |orig| now != orig);
     if changed {

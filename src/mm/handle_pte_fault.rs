@@ -11,10 +11,12 @@
 //! | a write, and the entry is not writable | `do_wp_page` |
 //! | anything else | here: another fault, or hardware, has done the work |
 
+use crate::phys::Pfn;
 use crate::platform::{Platform, enter, remark};
 use crate::x86::{EntryFlags, PmdState, PteVal};
 
 use super::anonymous::do_anonymous_page;
+use super::do_fault::do_fault;
 use super::fault_flags::FaultFlags;
 use super::generation::Generation;
 use super::numa_page::do_numa_page;
@@ -53,9 +55,12 @@ pub(super) fn handle_pte_fault<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, 
     )
 }
 
-/// The page is missing (`do_pte_missing`): all VMAs are anonymous so far, so there is no `do_fault`.
+/// The page is missing (`do_pte_missing`).
 fn do_pte_missing<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
-    do_anonymous_page(vmf)
+    match vmf.vma().file() {
+        None => do_anonymous_page(vmf),
+        Some(_) => do_fault(vmf),
+    }
 }
 
 /// Whether an entry that may not be accessed only asks who uses its page. 4.4 takes every such entry for a hint: a VMA
@@ -99,6 +104,12 @@ fn set_accessed<P: Platform>(vmf: &Vmf<'_, P>, table: &mut LockedTable<'_, P>, o
     } else {
         table.set_access_flags(vmf.address, entry);
     }
+}
+
+/// An entry for a page of the VMA that may be written if the VMA may (`maybe_mkwrite(pte_mkdirty(mk_pte(...)))`).
+pub(super) fn writable_entry<P: Platform>(vmf: &Vmf<'_, P>, pfn: Pfn) -> PteVal {
+    let entry = PteVal::new(pfn, vmf.vma().page_prot()).with(EntryFlags::ACCESSED);
+    if vmf.vma().flags().contains(VmFlags::WRITE) { entry.dirty_and_writable() } else { entry }
 }
 
 /// The entry, writable if the VMA is (`maybe_mkwrite`).

@@ -6,7 +6,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::locks::Spin;
-use crate::phys::{CpuId, OutOfMemory, PageState, Pfn, PhysMem};
+use crate::phys::{CpuId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
 use crate::platform::{Arc, AtomicWord, Ordering, Platform, Tally};
 use crate::x86::Machine;
 
@@ -26,8 +26,33 @@ pub struct Mm<P: Platform> {
     vma_readers: VmaReaders<P>,
     page_table_lock: Spin<P, ()>,
     rss_anon_pages: P::Counter,
+    rss_file_pages: P::Counter,
+    rss_shmem_pages: P::Counter,
     pgtables_bytes: P::Counter,
     write_protect_seq: P::AtomicU64,
+}
+
+/// What a page counts as in an address space's RSS (`MM_ANONPAGES`, `MM_FILEPAGES`, `MM_SHMEMPAGES`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RssKind {
+    /// Anonymous memory.
+    Anon,
+    /// The page cache of a file.
+    File,
+    /// Shared memory.
+    Shmem,
+}
+
+impl RssKind {
+    /// The kind of a page that is mapped (`mm_counter`).
+    pub fn of(mapping: Mapping) -> Self {
+        match mapping {
+            Mapping::Anon(_) => Self::Anon,
+            Mapping::Shmem(_) => Self::Shmem,
+            // A page that left its file counts as before until its last entry is gone.
+            Mapping::File(_) | Mapping::None => Self::File,
+        }
+    }
 }
 
 /// Why an address space could not be made.
@@ -64,6 +89,8 @@ impl<P: Platform> Mm<P> {
             mmap_lock: MmapLock::new(tree),
             page_table_lock: Spin::new("mm->page_table_lock", ()),
             rss_anon_pages: P::Counter::default(),
+            rss_file_pages: P::Counter::default(),
+            rss_shmem_pages: P::Counter::default(),
             pgtables_bytes: P::Counter::default(),
             write_protect_seq: P::AtomicU64::new(0),
         })
@@ -117,6 +144,24 @@ impl<P: Platform> Mm<P> {
     /// Counts anonymous pages mapped or, if negative, unmapped (`add_mm_counter`).
     pub fn add_rss_anon(&self, pages: i64) {
         self.rss_anon_pages.add(pages);
+    }
+
+    /// Pages of a kind that are mapped (`get_mm_counter`). Exact when nobody faults.
+    pub fn rss(&self, kind: RssKind) -> i64 {
+        self.rss_counter(kind).read()
+    }
+
+    /// Counts pages of a kind mapped or, if negative, unmapped (`add_mm_counter`).
+    pub fn add_rss(&self, kind: RssKind, pages: i64) {
+        self.rss_counter(kind).add(pages);
+    }
+
+    fn rss_counter(&self, kind: RssKind) -> &P::Counter {
+        match kind {
+            RssKind::Anon => &self.rss_anon_pages,
+            RssKind::File => &self.rss_file_pages,
+            RssKind::Shmem => &self.rss_shmem_pages,
+        }
     }
 
     /// Bytes of page tables below the root. Exact when nobody faults.

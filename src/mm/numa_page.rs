@@ -63,7 +63,8 @@ fn numa_migrate_check<P: Platform>(vmf: &Vmf<'_, P>, orig: PteVal) -> Option<Pfn
         || {
             let pfn = vm_normal_page(orig)?;
             let page = vmf.mm.memory().page(pfn);
-            let movable = matches!(page.mapping(), Mapping::Anon(_)) && page.mapcount() == 1;
+            let is_small = page.order() == 0 && page.from_head() == 0;
+            let movable = is_small && is_anon(vmf, pfn) && page.mapcount() == 1;
             (movable && P::choose(2) == 1).then_some(pfn)
         },
         |misplaced| misplaced.map_or("it is where it is used".to_owned(), |pfn| format!("page {pfn} is misplaced")),
@@ -84,10 +85,14 @@ fn may_be_writable<P: Platform>(vmf: &Vmf<'_, P>, orig: PteVal) -> bool {
     match vmf.mm.generation().cow_reuse() {
         CowReuse::MapCount => orig.is_writable(),
         CowReuse::AnonExclusive => {
-            let page = vm_normal_page(orig).map(|pfn| vmf.mm.memory().page(pfn));
-            let exclusive =
-                page.is_some_and(|page| matches!(page.mapping(), Mapping::Anon(_)) && page.is_anon_exclusive());
+            let exclusive = vm_normal_page(orig)
+                .is_some_and(|pfn| is_anon(vmf, pfn) && vmf.mm.memory().page(pfn).is_anon_exclusive());
             vmf.vma().flags().contains(VmFlags::WRITE) && !vmf.vma().flags().contains(VmFlags::SHARED) && exclusive
         }
     }
+}
+
+fn is_anon<P: Platform>(vmf: &Vmf<'_, P>, pfn: Pfn) -> bool {
+    let memory = vmf.mm.memory();
+    matches!(memory.page(memory.folio_of(pfn)).mapping(), Mapping::Anon(_))
 }

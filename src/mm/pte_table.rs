@@ -138,7 +138,7 @@ pub(crate) fn pte_alloc<P: Platform>(mm: &Mm<P>, task: &Task, pmd: EntryAt) -> R
 }
 
 /// Links a PTE table, unless another fault was first: then it is freed (`pmd_install`; M2).
-fn pmd_install<P: Platform>(mm: &Mm<P>, task: &Task, pmd: EntryAt, table: Pfn) {
+pub(super) fn pmd_install<P: Platform>(mm: &Mm<P>, task: &Task, pmd: EntryAt, table: Pfn) {
     enter::<P>("pmd_install", format_args!("pmd={}, table={table}", pmd)).run(
         || {
             let _pml = mm.memory().page(pmd.table).ptl().lock();

@@ -45,6 +45,12 @@ pub fn dup_anon_rmap<P: Platform>(parent: &Mm<P>, pfn: Pfn) {
     page.add_mapcount(1);
 }
 
+/// Counts one more mapping of a page of a file, before an entry shows it (`folio_add_file_rmap_pte`; D23). Where it is
+/// found stands in the page since it is in the cache.
+pub fn folio_add_file_rmap<P: Platform>(mm: &Mm<P>, pfn: Pfn) {
+    mm.memory().page(pfn).add_mapcount(1);
+}
+
 /// Takes one mapping of a page away, after its entry was cleared (`folio_remove_rmap_pte`).
 pub fn remove_rmap<P: Platform>(mm: &Mm<P>, pfn: Pfn) {
     mm.memory().page(pfn).add_mapcount(-1);

@@ -25,6 +25,7 @@ use super::entry_at::EntryAt;
 use super::fault_flags::FaultFlags;
 use super::fault_lock::FaultLock;
 use super::handle_pte_fault::handle_pte_fault;
+use super::huge_memory::{HugeFault, huge_pmd_fault};
 use super::mm_struct::Mm;
 use super::task::Task;
 use super::vmf::{FaultError, VmFault, Vmf};
@@ -39,16 +40,15 @@ pub(super) fn __handle_mm_fault<'m, P: Platform>(
 ) -> VmFault<'m, P> {
     enter::<P>("__handle_mm_fault", format_args!("vma={:?}, address={address}, flags={flags}", lock.vma())).run(
         || match pmd_of(mm, task, address) {
-            Ok(pmd) => handle_pte_fault(Vmf {
-                lock,
-                mm,
-                task,
-                address: address.page_start(P::GEOMETRY),
-                real_address: address,
-                flags,
-                pmd,
-                orig_pte: None,
-            }),
+            Ok(pmd) => {
+                let address_of_page = address.page_start(P::GEOMETRY);
+                let vmf =
+                    Vmf { lock, mm, task, address: address_of_page, real_address: address, flags, pmd, orig_pte: None };
+                match huge_pmd_fault(vmf) {
+                    HugeFault::Done(result) => result,
+                    HugeFault::Fallback(vmf) => handle_pte_fault(vmf),
+                }
+            }
             Err(OutOfMemory) => VmFault::Failed(lock, FaultError::Oom),
         },
         VmFault::words,

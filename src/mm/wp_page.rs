@@ -60,28 +60,32 @@ fn wp_page_private<'m, P: Platform>(
     orig: PteVal,
     old: Pfn,
 ) -> VmFault<'m, P> {
-    let page = vmf.mm.memory().page(old);
-    let is_anon = matches!(page.mapping(), Mapping::Anon(_));
-    if is_anon && (page.is_anon_exclusive() || wp_can_reuse_anon_folio(&vmf, page)) {
+    let memory = vmf.mm.memory();
+    let (page, folio) = (memory.page(old), memory.page(memory.folio_of(old)));
+    let is_anon = matches!(folio.mapping(), Mapping::Anon(_));
+    if is_anon && (page.is_anon_exclusive() || wp_can_reuse_anon_folio(&vmf, folio)) {
         page.set_anon_exclusive();
         if vmf.flags.contains(FaultFlags::UNSHARE) {
             remark::<P>(format_args!("the page is not shared, and nobody writes"));
             drop(table);
             return vmf.handled();
         }
-        return wp_page_reuse(vmf, table, orig);
+        let mut table = table;
+        wp_page_reuse(&vmf, &mut table, orig);
+        drop(table);
+        return vmf.handled();
     }
-    page.get();
+    folio.get();
     drop(table);
     wp_page_copy(vmf, orig, Some(old))
 }
 
-/// Whether nobody but this entry refers to an anonymous page; the table's lock is held. There is no swap cache and no
+/// Whether nobody but this entry refers to an anonymous folio; the table's lock is held. Of a large one, it cannot tell. There is no swap cache and no
 /// KSM, which would have a reference each.
 fn wp_can_reuse_anon_folio<P: Platform>(vmf: &Vmf<'_, P>, page: &Page<P>) -> bool {
     enter::<P>("wp_can_reuse_anon_folio", format_args!("refcount={}", page.refcount())).run(
         || {
-            if page.refcount() > 3 {
+            if page.order() > 0 || page.refcount() > 3 {
                 return false;
             }
             // The CPU's own batch may be what refers to the page. Linux asks first whether the page is on a list yet.
@@ -102,18 +106,12 @@ fn wp_can_reuse_anon_folio<P: Platform>(vmf: &Vmf<'_, P>, page: &Page<P>) -> boo
 }
 
 /// Makes the entry writable (`wp_page_reuse`). An entry gains rights, so no CPU has to forget anything.
-pub(super) fn wp_page_reuse<'m, P: Platform>(
-    vmf: Vmf<'m, P>,
-    mut table: LockedTable<'m, P>,
-    orig: PteVal,
-) -> VmFault<'m, P> {
+pub(super) fn wp_page_reuse<P: Platform>(vmf: &Vmf<'_, P>, table: &mut LockedTable<'_, P>, orig: PteVal) {
     enter::<P>("wp_page_reuse", format_args!("address={}", vmf.address)).run(
         || {
             let entry = maybe_mkwrite(vmf.vma(), orig.with(EntryFlags::ACCESSED).dirtied());
             table.set_access_flags(vmf.address, entry);
-            drop(table);
-            vmf.handled()
         },
-        VmFault::words,
-    )
+        |()| String::new(),
+    );
 }

@@ -14,6 +14,7 @@ use super::anon_vma::{Prepared, vmf_anon_prepare};
 use super::anonymous::{alloc_anon_folio, alloc_charged_folio};
 use super::fault_flags::FaultFlags;
 use super::handle_pte_fault::maybe_mkwrite;
+use super::mm_struct::RssKind;
 use super::pte_table::LockedTable;
 use super::pte_update::ptep_clear_flush;
 use super::rmap::{folio_add_new_anon_rmap, remove_rmap};
@@ -51,8 +52,13 @@ fn copy_and_replace<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal, old: Option<
         memory.put_page(vmf.task.cpu(), new);
         return vmf.handled();
     };
-    if old.is_none() {
-        vmf.mm.add_rss_anon(1);
+    match old.map(|old| RssKind::of(memory.page(memory.folio_of(old)).mapping())) {
+        Some(RssKind::Anon) => {}
+        Some(kind @ (RssKind::File | RssKind::Shmem)) => {
+            vmf.mm.add_rss(kind, -1);
+            vmf.mm.add_rss(RssKind::Anon, 1);
+        }
+        None => vmf.mm.add_rss(RssKind::Anon, 1),
     }
     ptep_clear_flush(vmf.mm, &mut table, vmf.address);
     folio_add_new_anon_rmap(&vmf, new, anon_vma);

@@ -27,10 +27,11 @@ pub(super) fn wp_page_by_mapcount<'m, P: Platform>(
     orig: PteVal,
     old: Pfn,
 ) -> VmFault<'m, P> {
-    let page = vmf.mm.memory().page(old);
+    let memory = vmf.mm.memory();
+    let (page, folio) = (memory.page(old), memory.page(memory.folio_of(old)));
     let mut table = table;
-    if matches!(page.mapping(), Mapping::Anon(_)) {
-        if !page.folio().lock().try_lock() {
+    if matches!(folio.mapping(), Mapping::Anon(_)) {
+        if !folio.folio().lock().try_lock() {
             match lock_page_and_map_again(&vmf, table, orig, old) {
                 Some(again) => table = again,
                 None => return vmf.handled(),
@@ -38,14 +39,16 @@ pub(super) fn wp_page_by_mapcount<'m, P: Platform>(
         }
         let reuse = reuse_swap_page(page);
         if reuse {
-            folio_move_anon_rmap(&vmf, page);
+            folio_move_anon_rmap(&vmf, folio);
         }
-        page.folio().lock().unlock();
+        folio.folio().lock().unlock();
         if reuse {
-            return wp_page_reuse(vmf, table, orig);
+            wp_page_reuse(&vmf, &mut table, orig);
+            drop(table);
+            return vmf.handled();
         }
     }
-    page.get();
+    folio.get();
     drop(table);
     wp_page_copy(vmf, orig, Some(old))
 }
@@ -58,7 +61,7 @@ fn lock_page_and_map_again<'m, P: Platform>(
     orig: PteVal,
     old: Pfn,
 ) -> Option<LockedTable<'m, P>> {
-    let page = vmf.mm.memory().page(old);
+    let page = vmf.mm.memory().page(vmf.mm.memory().folio_of(old));
     page.get();
     drop(table);
     page.folio().lock().lock();

@@ -1,6 +1,6 @@
 //! Invariants of pages: D14 to D18, D22, D24, D25.
 
-use crate::mm::Vma;
+use crate::mm::{RssKind, Vma};
 use crate::phys::{Mapping, Page, PageState, Pfn, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform};
 use crate::x86::{PteVal, VirtAddr};
@@ -78,8 +78,16 @@ pub(super) fn refcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
 }
 
 pub(super) fn rss<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
-    let (counted, mapped) = (quiet.mm.rss_anon_pages(), counted(quiet).count() as i64);
-    if counted == mapped { Ok(1) } else { Err(format!("it is {counted}, and {mapped} pages are mapped")) }
+    let kinds = [RssKind::Anon, RssKind::File, RssKind::Shmem];
+    let memory = quiet.mm.memory();
+    for kind in kinds {
+        let mapped = counted(quiet).filter(|(_, entry)| RssKind::of(memory.page(entry.pfn()).mapping()) == kind);
+        let (counted, mapped) = (quiet.mm.rss(kind), mapped.count() as i64);
+        if counted != mapped {
+            return Err(format!("of {kind:?} it is {counted}, and {mapped} pages are mapped"));
+        }
+    }
+    Ok(1)
 }
 
 /// Words that no store touched still hold the zeros that the kernel wrote.

@@ -30,7 +30,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
         vmas: TWO_PAGES,
-        setup: SHARED,
+        setup: &[write(0, 0, 9), Op::Fork, in_child(&read(0, 0))],
         actors: &[
             Actor { name: "P", ops: &[write(0, 0, 1)] },
             Actor { name: "C", ops: &[in_child(&write(0, 1, 2))] },

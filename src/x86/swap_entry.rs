@@ -92,6 +92,16 @@ impl SwapEntry {
         self.offset
     }
 
+    /// The frame that an entry of a page under migration names.
+    pub const fn frame(self) -> Option<Pfn> {
+        match self.kind {
+            SwapType::MigrationRead | SwapType::MigrationReadExclusive | SwapType::MigrationWrite => {
+                Some(Pfn::truncate(self.offset & ((1 << FRAME_BITS) - 1)))
+            }
+            SwapType::Swap(_) | SwapType::HwPoison | SwapType::Device(_) | SwapType::Marker => None,
+        }
+    }
+
     /// The offset of a frame under migration, with what is remembered of its accessed and dirty bits.
     pub const fn migration_offset(pfn: Pfn, accessed: AccessedBit, dirty: DirtyBit) -> u64 {
         pfn.number() | (accessed as u64) << FRAME_BITS | (dirty as u64) << (FRAME_BITS + 1)
