@@ -1,10 +1,8 @@
 //! Making a page look unused, so that the next access has marks to set (`mm/page_idle.c`, reclaim's ageing).
 
-use crate::mm::{EntryAt, LockedPmd, LockedTable, Mm};
+use crate::mm::{EntryAt, LockedPmd, LockedTable, Mm, find_pmd};
 use crate::platform::Platform;
 use crate::x86::{EntryFlags, VirtAddr};
-
-use super::zap::find_pmd;
 
 /// Clears Accessed and Dirty in the entry of an address, if a page is mapped there.
 pub fn age<P: Platform>(mm: &Mm<P>, address: VirtAddr) {

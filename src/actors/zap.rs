@@ -4,7 +4,7 @@
 //! - I1 (D23). An entry is cleared before its page's mapping is uncounted, both under the table's lock.
 //! - I2 (D20). RSS is uncounted before the table's lock is released.
 
-use crate::mm::{EntryAt, HugeZap, LockedTable, Mm, RssKind, Vma, read_table, remove_rmap, zap_huge};
+use crate::mm::{EntryAt, HugeZap, LockedTable, Mm, RssKind, Vma, find_pmd, remove_rmap, under_migration, zap_huge};
 use crate::platform::{Platform, enter, remark};
 use crate::x86::{PteVal, VirtAddr};
 
@@ -56,16 +56,6 @@ fn zap_pmd_range<P: Platform>(
     }
 }
 
-/// The PMD entry of an address, if all tables above it exist.
-pub(super) fn find_pmd<P: Platform>(mm: &Mm<P>, address: VirtAddr) -> Option<EntryAt> {
-    let mut at = EntryAt::of::<P>(mm.pgd(), P::GEOMETRY.levels, address);
-    while at.level > 2 {
-        let table = read_table(mm, at).target()?;
-        at = EntryAt::of::<P>(table, at.level - 1, address);
-    }
-    Some(at)
-}
-
 /// Empties the entries of a table; `None` if there is no table.
 fn zap_pte_range<P: Platform>(
     mm: &Mm<P>,
@@ -78,16 +68,21 @@ fn zap_pte_range<P: Platform>(
     for address in pages {
         if !table.get(address).is_none() {
             let entry = table.clear(address);
-            zap_present(mm, gather, entry);
+            zap_entry(mm, gather, entry);
         }
     }
     Some(())
 }
 
-fn zap_present<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {
-    assert!(entry.is_present(), "{entry:?}: no actor swaps or migrates pages yet");
+fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {
+    if under_migration(entry).is_some() {
+        // Whoever moves the page has uncounted the mapping already, and its reference.
+        mm.add_rss_anon(-1);
+        return;
+    }
+    assert!(entry.is_present(), "{entry:?}: no actor swaps pages yet");
     if !entry.is_special() {
-        let page = mm.memory().page(entry.pfn());
+        let page = mm.memory().page(mm.memory().folio_of(entry.pfn()));
         let kind = RssKind::of(page.mapping());
         if kind != RssKind::Anon && entry.is_dirty() {
             // What hardware marked in the entry must outlive it (D37): the file system has to write it back.

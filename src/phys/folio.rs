@@ -16,6 +16,7 @@
 //! # Memory ordering
 //! - O1. `set_uptodate` stores with `Release` after the contents, `is_uptodate` loads with `Acquire`
 //!   (`__folio_mark_uptodate`, `folio_test_uptodate`). The pair gives I1.
+//! - O3. `begin_read` stores with `Release`, `end_read` takes with `AcqRel`: the folio's lock goes from one to the other.
 //! - O2. `dirty` and `readahead` publish nothing; who must not miss them holds a lock that orders them.
 
 use std::fmt;
@@ -38,6 +39,8 @@ pub struct FolioFlags<P: Platform> {
     uptodate: P::AtomicU64,
     dirty: P::AtomicU64,
     readahead: P::AtomicU64,
+    /// A read is under way, and whoever takes this mark ends it.
+    reading: P::AtomicU64,
 }
 
 impl<P: Platform> FolioFlags<P> {
@@ -47,6 +50,7 @@ impl<P: Platform> FolioFlags<P> {
             uptodate: P::AtomicU64::new(0),
             dirty: P::AtomicU64::new(0),
             readahead: P::AtomicU64::new(0),
+            reading: P::AtomicU64::new(0),
         }
     }
 
@@ -101,6 +105,21 @@ impl<P: Platform> FolioFlags<P> {
     pub fn clear_readahead(&self) {
         // ORDER none: O2.
         self.readahead.store(0, Ordering::Relaxed);
+    }
+
+    /// Notes that a read of the locked folio lasts.
+    #[track_caller]
+    pub fn begin_read(&self) {
+        // ORDER O3: pairs with `end_read`.
+        self.reading.store(1, Ordering::Release);
+    }
+
+    /// Whether a read was under way; it is the caller's to end.
+    #[track_caller]
+    #[must_use]
+    pub fn end_read(&self) -> bool {
+        // ORDER O3: pairs with `begin_read`: who ends the read sees the folio as its beginner left it.
+        self.reading.swap(0, Ordering::AcqRel) != 0
     }
 
     /// The frame is free: nothing is known of it.

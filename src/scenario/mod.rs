@@ -6,8 +6,12 @@
 //! about.
 
 mod check;
+mod cow;
+mod cow_g2;
 mod definition;
+mod family;
 mod library;
+mod numa;
 mod outcome;
 mod run;
 mod world;
@@ -21,7 +25,8 @@ mod vma_lock;
 
 pub use check::{CheckReport, Engine, Verdict, check};
 pub use definition::{
-    Actor, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, execute, munmap, read, write,
+    Actor, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, dontneed, execute, in_child, mark_numa,
+    migrate, munmap, read, write,
 };
 pub use library::library;
 pub use outcome::Outcome;
