@@ -23,6 +23,11 @@ impl<'m, P: Platform> Gather<'m, P> {
         Self { mm, cpu, pages: Vec::new(), tables: Vec::new() }
     }
 
+    /// The CPU that unmaps.
+    pub(super) fn cpu(&self) -> CpuId {
+        self.cpu
+    }
+
     /// Takes a page with the reference that its entry held (`__tlb_remove_page`).
     pub(super) fn page(&mut self, pfn: Pfn) {
         self.pages.push(pfn);

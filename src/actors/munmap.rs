@@ -58,12 +58,11 @@ pub(super) fn remove<P: Platform>(mm: &Mm<P>, cpu: CpuId, detached: &[Arc<Vma<P>
     mm.memory().drain_lru_batch(cpu);
     let mut gather = Gather::new(mm, cpu);
     for vma in detached {
-        unmap_page_range(mm, &mut gather, vma.start(), vma.end());
+        unmap_page_range(mm, &mut gather, vma, (vma.start(), vma.end()));
     }
     for vma in detached {
-        if let Some(anon_vma) = vma.anon_vma() {
-            anon_vma.unlink(vma);
-        }
+        vma.anon_vmas().for_each(|anon_vma| anon_vma.unlink(vma));
+        vma.unlink_file();
     }
     free_pgtables(mm, &mut gather, range, bounds);
     gather.finish();

@@ -143,13 +143,12 @@ fn check_invariants(
     let cpu = CpuId::new(0);
     mm.memory().drain_lru_batches(cpu);
     let mut evaluated = Evaluated::new();
-    let mut quiet = Quiet { mm, layout: Layout::of(mm), tasks, ghost };
-    let pages = quiet.layout.pages.len();
-    verify(&at_rest(), &quiet, &mut evaluated)?;
+    let layout = Layout::of(mm);
+    verify(&at_rest(), &Quiet { mm, layout: &layout, tasks, ghost, kin: None }, &mut evaluated)?;
     exit_mmap(mm, cpu);
-    quiet.layout = Layout::default();
-    verify(&after_exit(), &quiet, &mut evaluated)?;
-    Ok((pages, evaluated))
+    let gone = Layout::default();
+    verify(&after_exit(), &Quiet { mm, layout: &gone, tasks, ghost, kin: None }, &mut evaluated)?;
+    Ok((layout.pages.len(), evaluated))
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ fn map_new_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
 }
 
 /// The re-test under the lock (M14): whether another fault, or a zap, came first (`vmf_pte_changed`).
-fn vmf_pte_changed<P: Platform>(vmf: &Vmf<'_, P>, table: &LockedTable<'_, P>) -> bool {
+pub(super) fn vmf_pte_changed<P: Platform>(vmf: &Vmf<'_, P>, table: &LockedTable<'_, P>) -> bool {
     let now = table.get(vmf.address);
     let changed = vmf.orig_pte.map_or(!now.is_none(), |orig| now != orig);
     if changed {
@@ -84,19 +84,29 @@ fn vmf_pte_changed<P: Platform>(vmf: &Vmf<'_, P>, table: &LockedTable<'_, P>) ->
 pub(super) fn alloc_anon_folio<P: Platform>(vmf: &Vmf<'_, P>) -> Result<Pfn, OutOfMemory> {
     enter::<P>("alloc_anon_folio", format_args!("address={}", vmf.address)).run(
         || {
-            let memory = vmf.mm.memory();
-            let pfn = memory.alloc_page(vmf.task.cpu(), PageState::User)?;
-            let charged = enter::<P>("mem_cgroup_charge", format_args!("page={pfn}")).run(
-                || memory.memcg().charge(vmf.task.cpu()),
-                |result| result.map_or_else(|_| "-ENOMEM".to_owned(), |()| "0".to_owned()),
-            );
-            if charged.is_err() {
-                memory.free_uncharged(vmf.task.cpu(), pfn);
-                return Err(OutOfMemory);
-            }
-            memory.clear_page(pfn);
+            let pfn = alloc_charged_folio(vmf)?;
+            vmf.mm.memory().clear_page(pfn);
             Ok(pfn)
         },
-        |result| result.map_or_else(|_| "NULL".to_owned(), |pfn| format!("page {pfn}")),
+        tell_page,
     )
+}
+
+/// A page that holds anything, charged to the cgroup (`folio_prealloc`).
+pub(super) fn alloc_charged_folio<P: Platform>(vmf: &Vmf<'_, P>) -> Result<Pfn, OutOfMemory> {
+    let memory = vmf.mm.memory();
+    let pfn = memory.alloc_page(vmf.task.cpu(), PageState::User)?;
+    let charged = enter::<P>("mem_cgroup_charge", format_args!("page={pfn}")).run(
+        || memory.memcg().charge(vmf.task.cpu()),
+        |result| result.map_or_else(|_| "-ENOMEM".to_owned(), |()| "0".to_owned()),
+    );
+    if charged.is_err() {
+        memory.free_uncharged(vmf.task.cpu(), pfn);
+        return Err(OutOfMemory);
+    }
+    Ok(pfn)
+}
+
+fn tell_page(result: &Result<Pfn, OutOfMemory>) -> String {
+    result.map_or_else(|_| "NULL".to_owned(), |pfn| format!("page {pfn}"))
 }

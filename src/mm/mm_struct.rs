@@ -6,8 +6,8 @@ use std::io;
 use thiserror::Error;
 
 use crate::locks::Spin;
-use crate::phys::{CpuId, OutOfMemory, PageState, Pfn, PhysMem};
-use crate::platform::{Arc, Platform, Tally};
+use crate::phys::{CpuId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
+use crate::platform::{Arc, AtomicWord, Ordering, Platform, Tally};
 use crate::x86::Machine;
 
 use super::entry_at::EntryAt;
@@ -26,7 +26,33 @@ pub struct Mm<P: Platform> {
     vma_readers: VmaReaders<P>,
     page_table_lock: Spin<P, ()>,
     rss_anon_pages: P::Counter,
+    rss_file_pages: P::Counter,
+    rss_shmem_pages: P::Counter,
     pgtables_bytes: P::Counter,
+    write_protect_seq: P::AtomicU64,
+}
+
+/// What a page counts as in an address space's RSS (`MM_ANONPAGES`, `MM_FILEPAGES`, `MM_SHMEMPAGES`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RssKind {
+    /// Anonymous memory.
+    Anon,
+    /// The page cache of a file.
+    File,
+    /// Shared memory.
+    Shmem,
+}
+
+impl RssKind {
+    /// The kind of a page that is mapped (`mm_counter`).
+    pub fn of(mapping: Mapping) -> Self {
+        match mapping {
+            Mapping::Anon(_) => Self::Anon,
+            Mapping::Shmem(_) => Self::Shmem,
+            // A page that left its file counts as before until its last entry is gone.
+            Mapping::File(_) | Mapping::None => Self::File,
+        }
+    }
 }
 
 /// Why an address space could not be made.
@@ -63,7 +89,10 @@ impl<P: Platform> Mm<P> {
             mmap_lock: MmapLock::new(tree),
             page_table_lock: Spin::new("mm->page_table_lock", ()),
             rss_anon_pages: P::Counter::default(),
+            rss_file_pages: P::Counter::default(),
+            rss_shmem_pages: P::Counter::default(),
             pgtables_bytes: P::Counter::default(),
+            write_protect_seq: P::AtomicU64::new(0),
         })
     }
 
@@ -117,6 +146,24 @@ impl<P: Platform> Mm<P> {
         self.rss_anon_pages.add(pages);
     }
 
+    /// Pages of a kind that are mapped (`get_mm_counter`). Exact when nobody faults.
+    pub fn rss(&self, kind: RssKind) -> i64 {
+        self.rss_counter(kind).read()
+    }
+
+    /// Counts pages of a kind mapped or, if negative, unmapped (`add_mm_counter`).
+    pub fn add_rss(&self, kind: RssKind, pages: i64) {
+        self.rss_counter(kind).add(pages);
+    }
+
+    fn rss_counter(&self, kind: RssKind) -> &P::Counter {
+        match kind {
+            RssKind::Anon => &self.rss_anon_pages,
+            RssKind::File => &self.rss_file_pages,
+            RssKind::Shmem => &self.rss_shmem_pages,
+        }
+    }
+
     /// Bytes of page tables below the root. Exact when nobody faults.
     pub fn pgtables_bytes(&self) -> i64 {
         self.pgtables_bytes.read()
@@ -125,6 +172,26 @@ impl<P: Platform> Mm<P> {
     /// Counts tables linked or, if negative, unlinked (`mm_inc_nr_ptes` and its kin).
     pub fn add_tables(&self, tables: i64) {
         self.pgtables_bytes.add(tables * P::GEOMETRY.page_size() as i64);
+    }
+
+    /// Runs what write-protects pages that two processes are going to share: meanwhile `write_protect_seq` is odd, and
+    /// whoever takes references without a lock (GUP-fast) must not believe that a page is exclusive.
+    pub(crate) fn write_protecting<R>(&self, protect: impl FnOnce() -> R) -> R {
+        // ORDER none: the mmap lock is held for writing, and nobody runs GUP-fast here.
+        self.write_protect_seq.fetch_add(1, Ordering::Relaxed);
+        let result = protect();
+        // ORDER none: as above.
+        self.write_protect_seq.fetch_add(1, Ordering::Relaxed);
+        result
+    }
+
+    /// D29: a page that is mapped ceases to be exclusive only while GUP-fast is fenced off.
+    pub(super) fn assert_write_protecting(&self) {
+        if P::CHECKED {
+            // ORDER none: as `write_protecting`.
+            let seq = self.write_protect_seq.load(Ordering::Relaxed);
+            assert!(seq % 2 == 1, "D29: a mapped page ceases to be exclusive while write_protect_seq is {seq}");
+        }
     }
 
     /// The word of an entry. Whoever uses it says by which ordering.

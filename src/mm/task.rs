@@ -62,6 +62,8 @@ pub struct FaultCounts {
     pub errors: u64,
     /// The event `PGFAULT`.
     pub pgfault: u64,
+    /// The event `PGMAJFAULT`: pages of files that were not in memory.
+    pub pgmajfault: u64,
     /// Faults that needed no I/O (`min_flt`).
     pub min_flt: u64,
     /// Faults that did (`maj_flt`).

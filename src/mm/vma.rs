@@ -8,10 +8,12 @@
 
 use std::fmt;
 
+use crate::phys::Pfn;
 use crate::platform::{Arc, Platform, RaceCell, SetOnce};
 use crate::x86::{EntryFlags, VirtAddr};
 
 use super::anon_vma::AnonVma;
+use super::filemap::{FaultOp, VmaFile};
 use super::vm_flags::{VmFlags, WriteNotify};
 use super::vma_lock::VmaLock;
 
@@ -21,6 +23,9 @@ pub struct Vma<P: Platform> {
     end: RaceCell<P, VirtAddr>,
     flags: RaceCell<P, VmFlags>,
     anon_vma: SetOnce<P, Arc<AnonVma<P>>>,
+    /// The `anon_vma`s of the processes that it was forked from: its pages may be theirs (`anon_vma_chain`).
+    inherited: Vec<Arc<AnonVma<P>>>,
+    file: Option<VmaFile<P>>,
     pub(super) lock: VmaLock<P>,
 }
 
@@ -41,7 +46,28 @@ impl<P: Platform> Vma<P> {
             end: RaceCell::new(UPHOLDS, end),
             flags: RaceCell::new(UPHOLDS, flags),
             anon_vma: SetOnce::empty(),
+            inherited: Vec::new(),
+            file: None,
             lock: VmaLock::new(),
+        }
+    }
+
+    /// The same, showing pages of a file. The tree makes it findable from the file when it inserts it.
+    #[must_use]
+    pub fn with_file(self, file: VmaFile<P>) -> Self {
+        Self { file: Some(file), ..self }
+    }
+
+    /// Its file, if it shows one.
+    pub fn file(&self) -> Option<&VmaFile<P>> {
+        self.file.as_ref()
+    }
+
+    /// Makes it unfindable from its file, once its entries are gone (`unlink_file_vma`). Whoever walks the file's
+    /// mappings has left then, so its tables may be freed.
+    pub fn unlink_file(&self) {
+        if let Some(file) = &self.file {
+            file.mapping().i_mmap().write().retain(|linked| !std::ptr::eq(&**linked, self));
         }
     }
 
@@ -84,27 +110,57 @@ impl<P: Platform> Vma<P> {
         self.anon_vma.get()
     }
 
+    /// Every `anon_vma` that its pages may be from: its own, and those that it inherited.
+    pub fn anon_vmas(&self) -> impl Iterator<Item = &Arc<AnonVma<P>>> {
+        self.anon_vma().into_iter().chain(&self.inherited)
+    }
+
+    /// A VMA like this one for the address space of a child (`vm_area_dup`). Its pages may be from every `anon_vma` that
+    /// this one's are from, and new ones will be from `own` (`anon_vma_fork`); `root` is its root table. The child's pages are not locked in
+    /// memory.
+    pub(super) fn forked(&self, own: Option<Arc<AnonVma<P>>>, root: Pfn) -> Self {
+        let mut child = Self::new(self.start(), self.end(), self.flags() - (VmFlags::LOCKED | VmFlags::LOCKONFAULT));
+        child.file = self.file.as_ref().map(|file| file.of_root(root));
+        if let Some(own) = own {
+            child.inherited = self.anon_vmas().map(Arc::clone).collect();
+            child.anon_vma = SetOnce::with(own);
+            child.anon_vmas().for_each(|anon_vma| anon_vma.link(&child));
+        }
+        child
+    }
+
     pub(super) fn set_anon_vma(&self, anon_vma: Arc<AnonVma<P>>) -> Result<(), Arc<AnonVma<P>>> {
         self.anon_vma.set(anon_vma).map(drop)
     }
 
     /// The page's place in the VMA's object (`linear_page_index`); anonymous memory starts at its own address.
     pub fn linear_page_index(&self, address: VirtAddr) -> u64 {
-        address.page_number(P::GEOMETRY)
+        self.file.as_ref().map_or_else(|| address.page_number(P::GEOMETRY), |file| file.index(address))
+    }
+
+    /// Whether the first write to a page is to fault (`vma_wants_writenotify`): where a disk stands behind shared pages,
+    /// it must learn which ones are dirty.
+    pub fn write_notify(&self) -> WriteNotify {
+        match &self.file {
+            Some(file) if file.mapping().behaviour().fault != FaultOp::Shmem => WriteNotify::Yes,
+            Some(_) | None => WriteNotify::No,
+        }
     }
 
     /// The flags of an entry that maps a page of this VMA (`vm_page_prot`).
     pub fn page_prot(&self) -> EntryFlags {
-        self.flags().page_prot(WriteNotify::No)
+        self.flags().page_prot(self.write_notify())
     }
 
     /// A VMA like this one, for the pages from `at` on; it shares the `anon_vma` (`vm_area_dup`, `anon_vma_clone`).
     pub(super) fn upper_part(&self, at: VirtAddr) -> Self {
         assert!(self.start() < at && at < self.end(), "{at} is not inside {self:?}");
         let mut upper = Self::new(at, self.end(), self.flags());
+        upper.file = self.file.as_ref().map(|file| file.of_root(file.root()));
         if let Some(anon_vma) = self.anon_vma() {
             upper.anon_vma = SetOnce::with(Arc::clone(anon_vma));
-            anon_vma.link(&upper);
+            upper.inherited.clone_from(&self.inherited);
+            upper.anon_vmas().for_each(|anon_vma| anon_vma.link(&upper));
         }
         upper
     }

@@ -70,6 +70,11 @@ impl<P: Platform> VmaTree<P> {
         self.vmas.iter().map(|vma| &**vma)
     }
 
+    /// All VMAs, lowest first, to keep while the tree changes.
+    pub fn all(&self) -> Vec<Arc<Vma<P>>> {
+        self.vmas.clone()
+    }
+
     /// Whether any VMA touches the pages from `start` up to `end`.
     pub fn overlaps(&self, start: VirtAddr, end: VirtAddr) -> bool {
         self.vmas.get(self.first_ending_after(start)).is_some_and(|vma| vma.start() < end)
@@ -111,8 +116,12 @@ impl<P: Platform> VmaTree<P> {
         assert!(!self.overlaps(vma.start(), vma.end()), "{vma:?} overlaps another VMA");
         let index = self.first_ending_after(vma.start());
         self.start_write(&vma);
-        self.vmas.insert(index, Arc::new(vma));
+        let vma = Arc::new(vma);
+        self.vmas.insert(index, Arc::clone(&vma));
         self.publish();
+        if let Some(file) = vma.file() {
+            file.mapping().i_mmap().write().push(Arc::clone(&vma));
+        }
     }
 
     /// Moves the start of a VMA into the free range below it; readers find it by its new range from now on.
@@ -184,10 +193,15 @@ impl<P: Platform> VmaTree<P> {
         {
             let lower = Arc::clone(&self.vmas[index]);
             let mut writable = self.start_write(&lower);
-            let upper = lower.upper_part(edge);
+            // Who walks the mappings of the file finds both parts, or the whole.
+            let mapped = lower.file().map(|file| file.mapping().i_mmap().write());
+            let upper = Arc::new(lower.upper_part(edge));
             writable.set_end(edge);
+            if let Some(mut mapped) = mapped {
+                mapped.push(Arc::clone(&upper));
+            }
             self.start_write(&upper);
-            self.vmas.insert(index + 1, Arc::new(upper));
+            self.vmas.insert(index + 1, upper);
             self.publish();
         }
     }

@@ -43,9 +43,22 @@ impl<'m, P: Platform> Vmf<'m, P> {
         self.lock.vma()
     }
 
+    /// The address that shows a page of the VMA's file.
+    ///
+    /// # Panics
+    /// If the VMA has no file.
+    pub(super) fn address_of(&self, index: u64) -> VirtAddr {
+        self.vma().file().expect("only a VMA of a file has pages of one").address(index)
+    }
+
     /// Done, or somebody else was: the access will be tried again (0).
     pub(super) fn handled(self) -> VmFault<'m, P> {
         VmFault::Handled(self.lock, Effort::Minor)
+    }
+
+    /// The entry is there, or will be (`VM_FAULT_NOPAGE`).
+    pub(super) fn no_page(self, effort: Effort) -> VmFault<'m, P> {
+        VmFault::NoPage(self.lock, effort)
     }
 
     /// The lock is dropped and the fault begins again (`VM_FAULT_RETRY`).

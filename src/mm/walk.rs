@@ -25,6 +25,7 @@ use super::entry_at::EntryAt;
 use super::fault_flags::FaultFlags;
 use super::fault_lock::FaultLock;
 use super::handle_pte_fault::handle_pte_fault;
+use super::huge_memory::{HugeFault, huge_pmd_fault};
 use super::mm_struct::Mm;
 use super::task::Task;
 use super::vmf::{FaultError, VmFault, Vmf};
@@ -39,23 +40,23 @@ pub(super) fn __handle_mm_fault<'m, P: Platform>(
 ) -> VmFault<'m, P> {
     enter::<P>("__handle_mm_fault", format_args!("vma={:?}, address={address}, flags={flags}", lock.vma())).run(
         || match pmd_of(mm, task, address) {
-            Ok(pmd) => handle_pte_fault(Vmf {
-                lock,
-                mm,
-                task,
-                address: address.page_start(P::GEOMETRY),
-                real_address: address,
-                flags,
-                pmd,
-                orig_pte: None,
-            }),
+            Ok(pmd) => {
+                let address_of_page = address.page_start(P::GEOMETRY);
+                let vmf =
+                    Vmf { lock, mm, task, address: address_of_page, real_address: address, flags, pmd, orig_pte: None };
+                match huge_pmd_fault(vmf) {
+                    HugeFault::Done(result) => result,
+                    HugeFault::Fallback(vmf) => handle_pte_fault(vmf),
+                }
+            }
             Err(OutOfMemory) => VmFault::Failed(lock, FaultError::Oom),
         },
         VmFault::words,
     )
 }
 
-fn pmd_of<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr) -> Result<EntryAt, OutOfMemory> {
+/// The PMD entry of an address, with the tables above it allocated if they are missing.
+pub(crate) fn pmd_of<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr) -> Result<EntryAt, OutOfMemory> {
     let pgd = pgd_offset(mm, address);
     let p4d = p4d_alloc::<P>(pgd);
     let pud = alloc_level(mm, task, p4d, address, ("pud_alloc", "__pud_alloc", 3))?;
@@ -108,6 +109,16 @@ fn parent_name(level: u32) -> &'static str {
 pub(crate) fn read_table<P: Platform>(mm: &Mm<P>, at: EntryAt) -> TableVal {
     // ORDER O1: pairs with `link_table`.
     TableVal::from_bits(mm.entry(at).load(Ordering::Acquire))
+}
+
+/// The PMD entry of an address, if all tables above it exist.
+pub(crate) fn find_pmd<P: Platform>(mm: &Mm<P>, address: VirtAddr) -> Option<EntryAt> {
+    let mut at = EntryAt::of::<P>(mm.pgd(), P::GEOMETRY.levels, address);
+    while at.level > 2 {
+        let table = read_table(mm, at).target()?;
+        at = EntryAt::of::<P>(table, at.level - 1, address);
+    }
+    Some(at)
 }
 
 /// Allocates a table and links it, unless another fault does so first (`__pud_alloc`, `__pmd_alloc`).

@@ -1,6 +1,6 @@
 //! Invariants of pages: D14 to D18, D22, D24, D25.
 
-use crate::mm::Vma;
+use crate::mm::{RssKind, Vma};
 use crate::phys::{Mapping, Page, PageState, Pfn, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform};
 use crate::x86::{PteVal, VirtAddr};
@@ -15,7 +15,7 @@ pub(super) fn word_at<P: Platform>(memory: &PhysMem<P>, pfn: Pfn, word: usize) -
 }
 
 /// Entries that map a page of a user's own.
-fn counted<P: Platform>(quiet: &Quiet<'_, P>) -> impl Iterator<Item = (VirtAddr, PteVal)> {
+pub(super) fn counted<P: Platform>(quiet: &Quiet<'_, P>) -> impl Iterator<Item = (VirtAddr, PteVal)> {
     quiet
         .layout
         .pages
@@ -44,7 +44,7 @@ pub(super) fn allocated<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String
 pub(super) fn mapcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let mut evaluated = 0;
     for (pfn, page) in user_pages(quiet) {
-        let (mapcount, mapped) = (page.mapcount(), quiet.layout.mappings(pfn));
+        let (mapcount, mapped) = (page.mapcount(), quiet.mappings(pfn));
         if mapcount != mapped {
             return Err(format!("page {pfn} has mapcount {mapcount}, and {mapped} entries map it"));
         }
@@ -78,19 +78,28 @@ pub(super) fn refcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
 }
 
 pub(super) fn rss<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
-    let (counted, mapped) = (quiet.mm.rss_anon_pages(), counted(quiet).count() as i64);
-    if counted == mapped { Ok(1) } else { Err(format!("it is {counted}, and {mapped} pages are mapped")) }
+    let kinds = [RssKind::Anon, RssKind::File, RssKind::Shmem];
+    let memory = quiet.mm.memory();
+    for kind in kinds {
+        let mapped = counted(quiet).filter(|(_, entry)| RssKind::of(memory.page(entry.pfn()).mapping()) == kind);
+        let (counted, mapped) = (quiet.mm.rss(kind), mapped.count() as i64);
+        if counted != mapped {
+            return Err(format!("of {kind:?} it is {counted}, and {mapped} pages are mapped"));
+        }
+    }
+    Ok(1)
 }
 
 /// Words that no store touched still hold the zeros that the kernel wrote.
 pub(super) fn contents<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
-    let stored = Allowed::new(quiet.ghost);
+    let stored: Vec<_> =
+        [Some(quiet.ghost), quiet.kin.map(|kin| kin.ghost)].into_iter().flatten().map(Allowed::new).collect();
     let mut evaluated = 0;
     for (page, entry) in quiet.layout.pages.iter().filter(|(_, entry)| entry.is_present()) {
         for word in 0..P::GEOMETRY.entries() {
             let address = page.offset(word as u64 * 8);
             let held = word_at(quiet.mm.memory(), entry.pfn(), word);
-            if held != 0 && !stored.is_stored(address) {
+            if held != 0 && !stored.iter().any(|stored| stored.is_stored(address)) {
                 return Err(format!("nobody stored to {address}, which holds {held:#x}"));
             }
             evaluated += 1;
@@ -110,8 +119,7 @@ pub(super) fn findable<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
         let page = quiet.mm.memory().page(entry.pfn());
         let vma = vmas.iter().find(|vma| vma.contains(address));
         let vma = vma.ok_or_else(|| format!("{address} maps page {} outside of every VMA", entry.pfn()))?;
-        let expected = vma.anon_vma().map(|anon_vma| Mapping::Anon(anon_vma.id()));
-        if Some(page.mapping()) != expected || page.index() != vma.linear_page_index(address) || !linked(vma) {
+        if !leads_to(page.mapping(), vma) || page.index() != vma.linear_page_index(address) {
             let (mapping, index) = (page.mapping(), page.index());
             return Err(format!("page {} is {mapping:?} at index {index:#x}, not found from {vma:?}", entry.pfn()));
         }
@@ -120,8 +128,10 @@ pub(super) fn findable<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
     Ok(evaluated)
 }
 
-fn linked<P: Platform>(vma: &Vma<P>) -> bool {
-    vma.anon_vma().is_some_and(|anon_vma| anon_vma.vma_starts().contains(&vma.start().bytes()))
+/// Whether the mapping of an anonymous page is one that the VMA is linked in.
+fn leads_to<P: Platform>(mapping: Mapping, vma: &Vma<P>) -> bool {
+    let mut anon_vmas = vma.anon_vmas().filter(|anon_vma| mapping == Mapping::Anon(anon_vma.id()));
+    anon_vmas.any(|anon_vma| anon_vma.vma_starts().contains(&vma.start().bytes()))
 }
 
 pub(super) fn zero_page<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
-use super::layout::Quiet;
+use super::layout::{Quiet, Relation};
 
 /// Something that a task did to memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub enum GhostEvent {
     Stored(VirtAddr, u64),
     /// It loaded a whole word.
     Loaded(VirtAddr, u64),
+    /// The kernel forgets on its behalf that the page at an address was written.
+    Cleaned(VirtAddr),
+    /// It forked, and the child has what memory held then.
+    Forked,
     /// It discards a range, from now on.
     Discards {
         /// The first address.
@@ -55,6 +59,8 @@ struct Store {
 pub(super) struct Allowed<'a> {
     logs: &'a [GhostLog],
     stores: BTreeMap<VirtAddr, Vec<Store>>,
+    /// The logs of the process that memory was inherited from.
+    inherited: Option<Box<Allowed<'a>>>,
 }
 
 impl<'a> Allowed<'a> {
@@ -67,7 +73,24 @@ impl<'a> Allowed<'a> {
                 }
             }
         }
-        Self { logs, stores }
+        Self { logs, stores, inherited: None }
+    }
+
+    /// What the logs of a process and of the one that it was forked from allow.
+    pub(super) fn of<P: Platform>(quiet: &Quiet<'a, P>) -> Self {
+        let parent = quiet.kin.filter(|kin| kin.relation == Relation::Parent);
+        Self { inherited: parent.map(|kin| Box::new(Self::new(kin.ghost))), ..Self::new(quiet.ghost) }
+    }
+
+    /// What a word may have held at the moment of the fork.
+    fn when_forked(&self, address: VirtAddr) -> BTreeSet<u64> {
+        let find = |log: &GhostLog| log.events.iter().position(|event| *event == GhostEvent::Forked);
+        let forked = self.logs.iter().enumerate().find_map(|(log, events)| Some((log, find(events)?)));
+        let (log, event) = forked.expect("a process with a child has forked");
+        if self.logs[log].before_others {
+            return BTreeSet::from([self.last(address, log, event).unwrap_or(0)]);
+        }
+        self.loadable(log, event, address)
     }
 
     /// Every word that somebody stored to.
@@ -80,6 +103,11 @@ impl<'a> Allowed<'a> {
         self.stores.contains_key(&address)
     }
 
+    /// What was stored to the word, ever.
+    pub(super) fn stored_values(&self, address: VirtAddr) -> impl Iterator<Item = u64> + '_ {
+        self.stores(address).iter().map(|store| store.value)
+    }
+
     fn stores(&self, address: VirtAddr) -> &[Store] {
         self.stores.get(&address).map_or(&[], Vec::as_slice)
     }
@@ -90,23 +118,28 @@ impl<'a> Allowed<'a> {
         mine.next_back().map(|store| store.value)
     }
 
-    fn discarded(&self, address: VirtAddr) -> bool {
+    pub(super) fn discarded(&self, address: VirtAddr) -> bool {
         self.logs.iter().any(|log| log.discards(address))
     }
 
-    /// The values that a word had when the tasks began: what the set-up stored last, or zero.
-    fn initially(&self, address: VirtAddr) -> u64 {
+    /// The values that a word may have had when the tasks began: what the set-up stored last, or what was inherited.
+    fn initially(&self, address: VirtAddr) -> BTreeSet<u64> {
         let setups = (0..self.logs.len()).filter(|log| self.logs[*log].before_others);
-        setups.filter_map(|log| self.last(address, log, usize::MAX)).next_back().unwrap_or(0)
+        let stored = setups.filter_map(|log| self.last(address, log, usize::MAX)).next_back();
+        match (stored, &self.inherited) {
+            (Some(stored), _) => BTreeSet::from([stored]),
+            (None, Some(parent)) => parent.when_forked(address),
+            (None, None) => BTreeSet::from([0]),
+        }
     }
 
     /// What the word may hold in the end: a last store, or nothing if it was never stored to or may have been
     /// discarded.
-    fn finally(&self, address: VirtAddr) -> BTreeSet<u64> {
+    pub(super) fn finally(&self, address: VirtAddr) -> BTreeSet<u64> {
         let tasks = (0..self.logs.len()).filter(|log| !self.logs[*log].before_others);
         let mut allowed: BTreeSet<u64> = tasks.filter_map(|log| self.last(address, log, usize::MAX)).collect();
         if allowed.is_empty() {
-            allowed.insert(self.initially(address));
+            allowed = self.initially(address);
         }
         if self.discarded(address) {
             allowed.insert(0);
@@ -115,11 +148,14 @@ impl<'a> Allowed<'a> {
     }
 
     /// What a load may return that is event number `event` of its log.
-    fn loadable(&self, log: usize, event: usize, address: VirtAddr) -> BTreeSet<u64> {
+    pub(super) fn loadable(&self, log: usize, event: usize, address: VirtAddr) -> BTreeSet<u64> {
         let theirs = self.stores(address).iter().filter(|store| store.log != log);
         let concurrent = theirs.filter(|store| !self.logs[store.log].before_others);
         let mut allowed: BTreeSet<u64> = concurrent.map(|store| store.value).collect();
-        allowed.insert(self.last(address, log, event).unwrap_or_else(|| self.initially(address)));
+        match self.last(address, log, event) {
+            Some(mine) => allowed.extend([mine]),
+            None => allowed.extend(self.initially(address)),
+        }
         if self.discarded(address) {
             allowed.insert(0);
         }
@@ -129,7 +165,7 @@ impl<'a> Allowed<'a> {
 
 /// D37: each completed store is visible to later loads until it is discarded.
 pub(super) fn no_lost_write<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
-    let allowed = Allowed::new(quiet.ghost);
+    let allowed = Allowed::of(quiet);
     let mut evaluated = 0;
     for address in allowed.words() {
         let held = word::<P>(quiet, address);
@@ -153,7 +189,7 @@ pub(super) fn no_lost_write<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, St
 }
 
 /// What the word at an address holds; 0 if nothing is mapped there.
-fn word<P: Platform>(quiet: &Quiet<'_, P>, address: VirtAddr) -> u64 {
+pub(super) fn word<P: Platform>(quiet: &Quiet<'_, P>, address: VirtAddr) -> u64 {
     let Some(entry) = quiet.layout.entry_for::<P>(address) else { return 0 };
     let index = (address.page_offset(P::GEOMETRY) / 8) as usize;
     super::folios::word_at(quiet.mm.memory(), entry.pfn(), index)

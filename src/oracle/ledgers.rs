@@ -1,5 +1,6 @@
 //! Invariants of locks and accounting: D13, D51, D52, D54.
 
+use crate::mm::RssKind;
 use crate::phys::PageState;
 use crate::platform::Platform;
 
@@ -38,7 +39,9 @@ pub(super) fn nothing_left<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, Str
     let memory = quiet.mm.memory();
     for (name, left) in [
         ("pgtables_bytes", quiet.mm.pgtables_bytes()),
-        ("RSS", quiet.mm.rss_anon_pages()),
+        ("RSS of anonymous memory", quiet.mm.rss(RssKind::Anon)),
+        ("RSS of files", quiet.mm.rss(RssKind::File)),
+        ("RSS of shared memory", quiet.mm.rss(RssKind::Shmem)),
         ("charged pages", memory.memcg().charged_pages() as i64),
         ("pages on the LRU lists", memory.lru().listed() as i64),
     ] {

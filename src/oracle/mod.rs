@@ -3,13 +3,15 @@
 //! The numbers are those of the list in `docs/invariants.md`. [`at_rest`] holds whenever nobody runs, [`after_exit`]
 //! once the address space is gone.
 
+mod cow;
 mod folios;
 mod ghost;
 mod invariant;
 mod layout;
 mod ledgers;
+mod rights;
 mod tables;
 
 pub use ghost::{GhostEvent, GhostLog};
 pub use invariant::{Broken, Evaluated, Invariant, after_exit, at_rest, verify};
-pub use layout::{Layout, Quiet};
+pub use layout::{Kin, Layout, Quiet, Relation};

@@ -63,6 +63,11 @@ impl<P: Platform> Lru<P> {
         self.move_to_list(all)
     }
 
+    /// Lists a page that was a part of a listed folio (`lru_add_page_tail`).
+    pub(super) fn add_tail(&self, frame: u32) {
+        self.move_to_list(vec![frame]);
+    }
+
     /// Takes a page that is about to be freed off its list (`__page_cache_release`).
     pub(super) fn remove(&self, frame: u32) {
         let mut lists = self.lists.lock();

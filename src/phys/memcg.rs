@@ -41,23 +41,37 @@ impl<P: Platform> MemCgroup<P> {
     /// # Errors
     /// If the group is at its limit.
     pub fn charge(&self, cpu: CpuId) -> Result<(), ChargeFailed> {
+        self.charge_pages(cpu, 1)
+    }
+
+    /// Charges the pages of a folio, from the CPU's stock if it has so many.
+    ///
+    /// # Errors
+    /// If the group is at its limit.
+    pub fn charge_pages(&self, cpu: CpuId, pages: u64) -> Result<(), ChargeFailed> {
         let mut stock = self.stocks.on(cpu);
-        if *stock == 0 {
-            *stock = [self.batch_pages, 1].into_iter().find(|pages| self.try_count(*pages)).ok_or(ChargeFailed)?;
+        if *stock < pages {
+            let amounts = [self.batch_pages.max(pages), pages];
+            *stock += amounts.into_iter().find(|pages| self.try_count(*pages)).ok_or(ChargeFailed)?;
         }
-        *stock -= 1;
+        *stock -= pages;
         Ok(())
     }
 
-    /// Takes the charge of one page back, into the CPU's stock; a stock above its batch gives a batch back.
-    pub fn uncharge(&self, cpu: CpuId) {
+    /// Takes the charge of a folio's pages back, into the CPU's stock; a stock above its batch gives batches back.
+    pub fn uncharge_pages(&self, cpu: CpuId, pages: u64) {
         let mut stock = self.stocks.on(cpu);
-        *stock += 1;
-        if *stock > self.batch_pages {
+        *stock += pages;
+        while *stock > self.batch_pages {
             *stock -= self.batch_pages;
             // ORDER none: O1.
             self.usage.fetch_sub(self.batch_pages, Ordering::Relaxed);
         }
+    }
+
+    /// Takes the charge of one page back.
+    pub fn uncharge(&self, cpu: CpuId) {
+        self.uncharge_pages(cpu, 1);
     }
 
     /// Stocks `pages` for the CPU, so that its next charges touch nobody else; nothing if that exceeds the limit.

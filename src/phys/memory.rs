@@ -132,12 +132,37 @@ impl<P: Platform> PhysMem<P> {
         }
     }
 
-    /// Drops a reference to a user's page and frees it with the last (`folio_put`).
+    /// Sets every word of a frame that only the caller uses to what `word` says of its index (what a device does that
+    /// has read a block).
+    #[track_caller]
+    pub fn fill_page(&self, pfn: Pfn, word: impl Fn(usize) -> u64) {
+        self.page(pfn).contents_written();
+        remark::<P>(format_args!("fill the page: {} words", P::GEOMETRY.entries()));
+        for index in 0..P::GEOMETRY.entries() {
+            // ORDER none: O1; for a page of a file the flag that says that its contents are there publishes it.
+            self.word(pfn, index).store(word(index), Ordering::Relaxed);
+        }
+    }
+
+    /// Copies a user's page to a frame that only the caller can reach (`copy_user_highpage`). Users may store to the
+    /// source meanwhile.
+    #[track_caller]
+    pub fn copy_page(&self, to: Pfn, from: Pfn) {
+        self.page(to).contents_written();
+        remark::<P>(format_args!("copy the page: {} words of {from}", P::GEOMETRY.entries()));
+        for index in 0..P::GEOMETRY.entries() {
+            // ORDER none: O1; the source's words are user data.
+            self.word(to, index).store(self.word(from, index).load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
+    /// Drops a reference to the folio of a user's page and frees it with the last (`folio_put`).
     pub fn put_page(&self, cpu: CpuId, pfn: Pfn) {
-        if self.page(pfn).put() {
-            self.lru.remove(self.index(pfn));
-            self.memcg.uncharge(cpu);
-            self.free(cpu, pfn);
+        let head = self.folio_of(pfn);
+        if self.page(head).put() {
+            self.lru.remove(self.index(head));
+            self.memcg.uncharge_pages(cpu, 1 << self.page(head).order());
+            self.free(cpu, head);
         }
     }
 
@@ -150,9 +175,14 @@ impl<P: Platform> PhysMem<P> {
 
     /// Puts a page on its way to the LRU lists (`folio_add_lru`).
     pub fn add_to_lru(&self, cpu: CpuId, pfn: Pfn) {
-        self.page(pfn).get();
+        let page = self.page(pfn);
+        page.get();
         for frame in self.lru.add(cpu, self.index(pfn)) {
             self.put_page(cpu, self.pfn(frame));
+        }
+        // A batch of large folios would keep a great many pages from being found.
+        if page.order() > 0 {
+            self.drain_lru_batch(cpu);
         }
     }
 
@@ -177,16 +207,18 @@ impl<P: Platform> PhysMem<P> {
 
     fn free(&self, cpu: CpuId, pfn: Pfn) {
         let page = self.page(pfn);
-        let purpose = purpose(page.state());
+        let order = page.order();
+        let purpose = if order > 0 { Purpose::Huge } else { purpose(page.state()) };
+        self.tails(pfn, order).for_each(|tail| self.page(tail).end());
         page.end();
         self.zone.free(cpu, purpose, self.index(pfn));
     }
 
-    fn pfn(&self, index: u32) -> Pfn {
+    pub(super) fn pfn(&self, index: u32) -> Pfn {
         Pfn::truncate(self.first.number() + u64::from(index))
     }
 
-    fn index(&self, pfn: Pfn) -> u32 {
+    pub(super) fn index(&self, pfn: Pfn) -> u32 {
         assert!(self.contains(pfn), "{pfn:?} is not a frame of this machine");
         (pfn.number() - self.first.number()) as u32
     }

@@ -2,8 +2,12 @@
 
 mod address;
 mod buddy;
+mod compound;
 mod config;
 mod cpu;
+mod deposit;
+mod folio;
+mod huge;
 mod list;
 mod lru;
 mod memcg;
@@ -16,8 +20,9 @@ pub use address::{Pfn, PhysAddr};
 pub use buddy::{Buddy, MAX_ORDER};
 pub use config::PhysConfig;
 pub use cpu::CpuId;
+pub use folio::{Contents, FolioFlags};
 pub use lru::Lru;
 pub use memcg::{ChargeFailed, MemCgroup};
 pub use memory::{OutOfMemory, PhysMem};
-pub use page::{AnonVmaId, Mapping, Page, PageState};
+pub use page::{AnonVmaId, FileId, Mapping, Page, PageState};
 pub use zone::{Purpose, Zone};

@@ -14,13 +14,19 @@
 //!   reference. Everyone else reads it through an entry that happens-after the first and before the second.
 //! - I2 (D5, D22). `contents` is written when the frame's words are set up, and read by everyone who follows an entry
 //!   to them; without the publication that orders the two, that is a data race.
+//! - I3 (D27). `anon_exclusive` is read under the lock of any table that maps the page, and written by the one who is
+//!   alone with it: who maps it first, whose entry is the only one, or who holds its last reference. It needs no atomic.
 //!
 //! # Memory ordering
 //! - O1. `put` is `AcqRel`: whoever drops the last reference sees everything that others did with the page.
+//! - O2. `add_mapcount` is `AcqRel`: whoever finds one mapping left sees what was done through the others (Linux's
+//!   atomics are fully ordered here: `mm/memory.c` relies on it to keep the flush before the uncounting).
 
 use std::fmt;
 
+use super::compound::Compound;
 use super::cpu::CpuId;
+use super::folio::FolioFlags;
 use crate::locks::Spin;
 use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Word};
 
@@ -64,28 +70,47 @@ impl Word for PageState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AnonVmaId(pub u64);
 
+/// A file, by number (its inode).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub u64);
+
 /// What a page is a page of (`page->mapping`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mapping {
-    /// Nothing yet.
+    /// Nothing yet, or no longer anything.
     None,
     /// Anonymous memory of the VMAs below an `anon_vma`.
     Anon(AnonVmaId),
+    /// The page cache of a file on a disk.
+    File(FileId),
+    /// The page cache of shared memory, which has no disk (`folio_test_swapbacked` tells it from a file).
+    Shmem(FileId),
 }
 
-/// The bit that tells an anonymous mapping (`PAGE_MAPPING_ANON`).
-const MAPPING_ANON: u64 = 1;
+const TAG_BITS: u32 = 2;
+const TAG_ANON: u64 = 1;
+const TAG_FILE: u64 = 2;
+const TAG_SHMEM: u64 = 3;
 
 impl Word for Mapping {
     fn into_word(self) -> u64 {
-        match self {
-            Self::None => 0,
-            Self::Anon(id) => id.0 << 1 | MAPPING_ANON,
-        }
+        let (id, tag) = match self {
+            Self::None => (0, 0),
+            Self::Anon(id) => (id.0, TAG_ANON),
+            Self::File(id) => (id.0, TAG_FILE),
+            Self::Shmem(id) => (id.0, TAG_SHMEM),
+        };
+        id << TAG_BITS | tag
     }
 
     fn from_word(word: u64) -> Self {
-        if word & MAPPING_ANON == 0 { Self::None } else { Self::Anon(AnonVmaId(word >> 1)) }
+        let id = word >> TAG_BITS;
+        match word & ((1 << TAG_BITS) - 1) {
+            TAG_ANON => Self::Anon(AnonVmaId(id)),
+            TAG_FILE => Self::File(FileId(id)),
+            TAG_SHMEM => Self::Shmem(FileId(id)),
+            _ => Self::None,
+        }
     }
 }
 
@@ -100,6 +125,8 @@ pub struct Page<P: Platform> {
     contents: RaceCell<P, u64>,
     allocated_by: RaceCell<P, u64>,
     ptl: Spin<P, ()>,
+    folio: FolioFlags<P>,
+    compound: Compound<P>,
 }
 
 impl<P: Platform> Page<P> {
@@ -114,6 +141,8 @@ impl<P: Platform> Page<P> {
             contents: RaceCell::new("D5 and D22 (contents are set up before an entry shows them)", 0),
             allocated_by: RaceCell::new("D14 (an entry names an allocated frame)", 0),
             ptl: Spin::new("page->ptl", ()),
+            folio: FolioFlags::new(),
+            compound: Compound::new(),
         }
     }
 
@@ -145,16 +174,115 @@ impl<P: Platform> Page<P> {
         self.refcount.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Entries that map the page (`folio_mapcount`; Linux stores one less).
+    /// References to the page, and everything that those who dropped theirs did with it before: whoever finds that it is
+    /// the last to have one may do as it likes.
+    pub fn refcount_after_puts(&self) -> u64 {
+        // ORDER O1: pairs with `put`.
+        self.refcount.load(Ordering::Acquire)
+    }
+
+    /// Takes a reference unless nobody has one (`folio_try_get`): whoever found the page without holding anything that
+    /// keeps it, and then looks whether it is still the one that it wanted.
+    #[must_use]
+    pub fn try_get(&self) -> bool {
+        // ORDER none: what follows looks again at where the page was found.
+        let mut count = self.refcount.load(Ordering::Relaxed);
+        while count != 0 {
+            // ORDER O1: as `put`, whose releases it follows.
+            match self.refcount.compare_exchange(count, count + 1, Ordering::AcqRel) {
+                Ok(_) => return true,
+                Err(now) => count = now,
+            }
+        }
+        false
+    }
+
+    /// The lock and the flags that a page of a file has.
+    pub fn folio(&self) -> &FolioFlags<P> {
+        &self.folio
+    }
+
+    /// The page is a tail: its folio's head comes so many frames before it. Zero for a head.
+    pub fn from_head(&self) -> u64 {
+        self.compound.from_head()
+    }
+
+    /// The folio that the page is the head of has 2^order frames (`folio_order`).
+    pub fn order(&self) -> u32 {
+        self.compound.order()
+    }
+
+    /// Huge entries that map the folio that the page is the head of (`folio_entire_mapcount`).
+    pub fn entire_mapcount(&self) -> i64 {
+        self.compound.entire_mapcount()
+    }
+
+    /// Counts huge entries that map the folio or, if negative, that no longer do.
+    pub fn add_entire_mapcount(&self, entries: i64) {
+        self.compound.add_entire_mapcount(entries);
+    }
+
+    /// Nobody else maps the page (`PageAnonExclusive`). Who asks holds the lock of the table that maps it.
+    #[track_caller]
+    pub fn is_anon_exclusive(&self) -> bool {
+        self.compound.anon_exclusive().get()
+    }
+
+    /// Says that nobody else maps the page (`SetPageAnonExclusive`).
+    #[track_caller]
+    pub fn set_anon_exclusive(&self) {
+        self.compound.anon_exclusive().set(true);
+    }
+
+    /// Says that somebody else may map the page (`ClearPageAnonExclusive`).
+    #[track_caller]
+    pub fn clear_anon_exclusive(&self) {
+        self.compound.anon_exclusive().set(false);
+    }
+
+    /// The list of deposited tables that begins or goes on here (I2 of `compound`).
+    pub(super) fn deposit(&self) -> &RaceCell<P, u64> {
+        self.compound.deposit()
+    }
+
+    /// Makes the page a part of a folio of 2^order frames; the references are the head's.
+    pub(super) fn join_folio(&self, from_head: u64, order: u32) {
+        self.compound.set(from_head, order);
+        if from_head != 0 {
+            // ORDER none: nobody else can reach a frame that was just allocated.
+            self.refcount.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes a tail a folio of its own, with one reference.
+    pub(super) fn leave_folio(&self) {
+        self.compound.set(0, 0);
+        // ORDER none: nobody refers to a tail, and the caller holds the locks of all that map the folio.
+        self.refcount.store(1, Ordering::Relaxed);
+    }
+
+    /// Makes a head a folio of one page; others may take and drop references meanwhile.
+    pub(super) fn lose_tails(&self) {
+        self.compound.set_order(0);
+    }
+
+    /// Entries of PTE tables that map the page (`folio_mapcount`; Linux stores one less).
     pub fn mapcount(&self) -> i64 {
         // ORDER none: an answer about now; who acts on it holds what keeps it true.
         self.mapcount.load(Ordering::Relaxed).cast_signed()
     }
 
+    /// The same, and everything that was done through entries that no longer map the page: whoever finds that one entry
+    /// is left may write to it.
+    pub fn mapcount_after_removals(&self) -> i64 {
+        // ORDER O2: pairs with `add_mapcount`.
+        self.mapcount.load(Ordering::Acquire).cast_signed()
+    }
+
     /// Counts entries that map the page or, if negative, that no longer do.
     pub fn add_mapcount(&self, entries: i64) {
-        // ORDER none: the lock of the table that the entry is in orders it.
-        self.mapcount.fetch_add(entries.cast_unsigned(), Ordering::Relaxed);
+        // ORDER O2: pairs with itself, and with `mapcount_after_removals`.
+        self.mapcount.fetch_add(entries.cast_unsigned(), Ordering::AcqRel);
     }
 
     /// What the page is a page of.
@@ -201,8 +329,8 @@ impl<P: Platform> Page<P> {
         if P::CHECKED {
             self.allocated_by.set(cpu.index() as u64);
         }
-        // ORDER none: nobody else can reach a frame that was just allocated.
-        self.refcount.store(1, Ordering::Relaxed);
+        // ORDER O1: `try_get` by somebody who looks for the page that this frame was before sees what it is now.
+        self.refcount.store(1, Ordering::Release);
     }
 
     /// Drops a reference; `true` if it was the last.
@@ -217,6 +345,8 @@ impl<P: Platform> Page<P> {
         let mapcount = self.mapcount();
         assert!(mapcount == 0, "D21: a page that {mapcount} entries map was freed");
         self.set_mapping(Mapping::None, 0);
+        self.folio.reset();
+        self.compound.reset();
         self.state.set(PageState::Free);
         self.generation.set(self.generation.get() + 1);
     }
@@ -239,7 +369,9 @@ mod tests {
         for state in states {
             assert_eq!(PageState::from_word(state.into_word()), state);
         }
-        for mapping in [Mapping::None, Mapping::Anon(AnonVmaId(0)), Mapping::Anon(AnonVmaId(7 << 32))] {
+        let anon = [AnonVmaId(0), AnonVmaId(7 << 32)].map(Mapping::Anon);
+        let files = [Mapping::None, Mapping::File(FileId(0)), Mapping::Shmem(FileId(0)), Mapping::File(FileId(9))];
+        for mapping in anon.into_iter().chain(files) {
             assert_eq!(Mapping::from_word(mapping.into_word()), mapping);
         }
     }

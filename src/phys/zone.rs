@@ -23,9 +23,21 @@ pub enum Purpose {
     Table,
     /// A page of a user (`MIGRATE_MOVABLE`).
     User,
+    /// A block of frames that one PMD entry maps; its list holds blocks (`NR_PCP_THP`).
+    Huge,
 }
 
-const PURPOSES: usize = 2;
+const PURPOSES: usize = 3;
+
+impl Purpose {
+    /// Frames that are handed out together, as a power of two.
+    const fn order<P: Platform>(self) -> u32 {
+        match self {
+            Self::Table | Self::User => 0,
+            Self::Huge => P::GEOMETRY.index_bits,
+        }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Lists([Vec<u32>; PURPOSES]);
@@ -43,7 +55,7 @@ pub struct Zone<P: Platform> {
 impl<P: Platform> Zone<P> {
     pub(super) fn new(config: &PhysConfig) -> Self {
         let room = config.pcp_high + 1;
-        let lists = || Lists([Vec::with_capacity(room), Vec::with_capacity(room)]);
+        let lists = || Lists([Vec::with_capacity(room), Vec::with_capacity(room), Vec::new()]);
         Self {
             buddy: Spin::new("zone->lock", Buddy::new(config.frames)),
             lists: PerCpu::new("pcp->lock", config.cpus, lists),
@@ -65,11 +77,21 @@ impl<P: Platform> Zone<P> {
         Some(frame)
     }
 
+    /// A block for a huge page, from the CPU's list or the buddy allocator. If there is none, nobody is asked to give
+    /// anything back: the caller has small pages to fall back on (`GFP_TRANSHUGE_LIGHT`).
+    pub(super) fn alloc_huge(&self, cpu: CpuId) -> Option<u32> {
+        let mut lists = self.lists.on(cpu);
+        let kept = lists.0[Purpose::Huge as usize].pop();
+        let frame = kept.or_else(|| self.buddy.lock().alloc(Purpose::Huge.order::<P>()))?;
+        self.allocated[Purpose::Huge as usize].add(1);
+        Some(frame)
+    }
+
     fn try_alloc(&self, cpu: CpuId, purpose: Purpose) -> Option<u32> {
         let mut lists = self.lists.on(cpu);
         let list = &mut lists.0[purpose as usize];
         if list.is_empty() {
-            self.refill(list, self.batch);
+            self.refill(list, purpose, self.batch);
         }
         list.pop()
     }
@@ -78,25 +100,30 @@ impl<P: Platform> Zone<P> {
         remark::<P>(format_args!("memory is short: every CPU gives its free frames back"));
         for mut lists in self.lists.each() {
             let mut buddy = self.buddy.lock();
-            lists.0.iter_mut().flat_map(|list| list.drain(..)).for_each(|frame| buddy.free(frame, 0));
+            for purpose in [Purpose::Table, Purpose::User, Purpose::Huge] {
+                let list = lists.0[purpose as usize].drain(..);
+                list.for_each(|frame| buddy.free(frame, purpose.order::<P>()));
+            }
         }
     }
 
-    /// Puts a frame on the CPU's list, which gives a batch back when it is full.
+    /// Puts a frame, or the first of a block, on the CPU's list, which gives a batch back when it is full.
     pub(super) fn free(&self, cpu: CpuId, purpose: Purpose, frame: u32) {
         self.freed[purpose as usize].add(1);
+        let order = purpose.order::<P>();
         let mut lists = self.lists.on(cpu);
         let list = &mut lists.0[purpose as usize];
         list.push(frame);
-        if list.len() > self.high {
+        if list.len() > self.high >> order {
             let mut buddy = self.buddy.lock();
-            list.drain(..self.batch).for_each(|frame| buddy.free(frame, 0));
+            let batch = self.batch.min(list.len());
+            list.drain(..batch).for_each(|frame| buddy.free(frame, order));
         }
     }
 
     /// Fills the CPU's lists, so that its next allocations need no zone lock.
     pub fn prefill(&self, cpu: CpuId, purpose: Purpose, frames: usize) {
-        self.refill(&mut self.lists.on(cpu).0[purpose as usize], frames);
+        self.refill(&mut self.lists.on(cpu).0[purpose as usize], purpose, frames);
     }
 
     /// Makes `frame` the next one that `cpu` gets for `purpose`; `false` if it is not free.
@@ -120,13 +147,16 @@ impl<P: Platform> Zone<P> {
 
     /// Frames that are nobody's: free ones and those on the CPUs' lists. Exact when nobody allocates.
     pub fn free_frames(&self) -> usize {
-        let on_lists: usize = self.lists.each().map(|lists| lists.0.iter().map(Vec::len).sum::<usize>()).sum();
+        let kept = |lists: &Lists, purpose: Purpose| lists.0[purpose as usize].len() << purpose.order::<P>();
+        let purposes = [Purpose::Table, Purpose::User, Purpose::Huge];
+        let on_lists: usize =
+            self.lists.each().map(|lists| purposes.map(|purpose| kept(&lists, purpose)).iter().sum::<usize>()).sum();
         on_lists + self.buddy.lock().free_frames()
     }
 
-    fn refill(&self, list: &mut Vec<u32>, frames: usize) {
+    fn refill(&self, list: &mut Vec<u32>, purpose: Purpose, frames: usize) {
         let mut buddy = self.buddy.lock();
-        list.extend(std::iter::from_fn(|| buddy.alloc(0)).take(frames));
+        list.extend(std::iter::from_fn(|| buddy.alloc(purpose.order::<P>())).take(frames));
         // The list is a stack: turn it round, so that the lowest frame is handed out first.
         list.reverse();
         remark::<P>(format_args!("the CPU's list was empty: {} frames from the buddy allocator", list.len()));

@@ -1,7 +1,7 @@
 //! All scenarios, in the order in which `check` runs them.
 
 use super::definition::Scenario;
-use super::{fault_munmap, read_write, same_pte, stack, tables, vma_lock};
+use super::{cow, cow_g2, fault_munmap, numa, read_write, same_pte, stack, tables, vma_lock};
 
 /// Every scenario of the library.
 pub fn library() -> impl Iterator<Item = &'static Scenario> {
@@ -12,6 +12,9 @@ pub fn library() -> impl Iterator<Item = &'static Scenario> {
         fault_munmap::SCENARIOS,
         vma_lock::SCENARIOS,
         stack::SCENARIOS,
+        cow::SCENARIOS,
+        cow_g2::SCENARIOS,
+        numa::SCENARIOS,
     ]
     .into_iter()
     .flatten()

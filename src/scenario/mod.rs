@@ -6,9 +6,13 @@
 //! about.
 
 mod check;
+mod cow;
+mod cow_g2;
 mod definition;
+mod family;
 mod left;
 mod library;
+mod numa;
 mod outcome;
 mod run;
 mod world;
@@ -22,7 +26,8 @@ mod vma_lock;
 
 pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part};
 pub use definition::{
-    Actor, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, execute, munmap, read, write,
+    Actor, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, dontneed, execute, in_child, mark_numa,
+    migrate, munmap, read, write,
 };
 pub use left::{BadLeft, Left};
 pub use library::library;

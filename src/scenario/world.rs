@@ -1,7 +1,7 @@
 //! The world of a scenario: a machine just large enough, an address space, and one CPU for each actor and the set-up.
 
 use crate::actors;
-use crate::mm::{Mm, Process, Task, Vma};
+use crate::mm::{Migrated, Mm, Process, Task, Vma};
 use crate::oracle::{GhostEvent, GhostLog};
 use crate::phys::{CpuId, Pfn, PhysConfig, Purpose};
 use crate::platform::{Arc, Platform};
@@ -10,10 +10,11 @@ use crate::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
 use super::definition::{Op, Scenario, VmaSpec};
 use super::outcome::{loaded, stored};
 
-/// A machine with an address space.
+/// A machine with an address space, and one for the child if the process forks.
 #[derive(Debug)]
 pub(super) struct World<P: Platform> {
     pub(super) mm: Mm<P>,
+    pub(super) child: Option<Mm<P>>,
     pub(super) setup_cpu: CpuId,
 }
 
@@ -24,15 +25,17 @@ impl<P: Platform> World<P> {
         let setup_cpu = CpuId::new(scenario.actors.len());
         let programs = || scenario.actors.iter().map(|actor| actor.ops).chain([scenario.setup]);
         let frames: usize = programs().map(|ops| users(ops) + tables::<P>(ops)).sum();
-        // The zero page and the root table come before all others.
+        let forks = programs().flatten().any(|op| *op == Op::Fork);
+        // The zero page and the root tables come before all others.
         let config = PhysConfig {
             pcp_batch: 1,
             memcg_batch_pages: 1 << 16,
-            ..PhysConfig::linux(Pfn::truncate(0x100), frames + 2, setup_cpu.index() + 1)
+            ..PhysConfig::linux(Pfn::truncate(0x100), frames + 2 + usize::from(forks), setup_cpu.index() + 1)
         };
-        let machine = Machine::boot(&config).expect("a checker's memory is an array");
-        let mm =
-            Mm::new(Arc::new(machine), scenario.generation, setup_cpu).expect("there is a frame for the root table");
+        let machine = Arc::new(Machine::boot(&config).expect("a checker's memory is an array"));
+        let new_mm =
+            || Mm::new(Arc::clone(&machine), scenario.generation, setup_cpu).expect("a frame for the root table");
+        let (mm, child) = (new_mm(), forks.then(new_mm));
         for (index, ops) in programs().enumerate() {
             let cpu = CpuId::new(index);
             mm.memory().zone().prefill(cpu, Purpose::User, users(ops));
@@ -43,19 +46,32 @@ impl<P: Platform> World<P> {
             let (start, end) = (page_address::<P>(*page), page_address::<P>(*page).offset(pages * page_size::<P>()));
             mm.mmap_lock().write().insert(Vma::new(start, end, protection.vm_flags() | *flags));
         }
-        Self { mm, setup_cpu }
+        Self { mm, child, setup_cpu }
+    }
+
+    /// The child's address space.
+    pub(super) fn child(&self) -> &Mm<P> {
+        self.child.as_ref().expect("who acts in a child has a scenario that forks")
     }
 }
 
-/// Users' frames that the operations can need: an operation that writes needs one.
+/// Users' frames that the operations can need: an access needs one at most, and so does moving a page.
 fn users(ops: &[Op]) -> usize {
-    ops.iter().filter(|op| matches!(op, Op::Write { .. } | Op::CopyToUser { .. })).count()
+    ops.iter().map(|op| in_any_process(*op)).filter(|op| !needs_no_frame(*op) && *op != Op::Fork).count()
 }
 
 /// Tables that the operations can need.
 fn tables<P: Platform>(ops: &[Op]) -> usize {
-    ops.iter().filter(|op| !matches!(op, Op::Munmap { .. } | Op::Age { .. })).count()
+    ops.iter().map(|op| in_any_process(*op)).filter(|op| !needs_no_frame(*op)).count()
         * (P::GEOMETRY.levels as usize - 1)
+}
+
+fn in_any_process(op: Op) -> Op {
+    if let Op::InChild(op) = op { *op } else { op }
+}
+
+fn needs_no_frame(op: Op) -> bool {
+    matches!(op, Op::Munmap { .. } | Op::Age { .. } | Op::Dontneed { .. } | Op::MarkNuma { .. } | Op::ExitChild)
 }
 
 fn page_size<P: Platform>() -> u64 {
@@ -103,9 +119,25 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
         }
         Op::Execute { page } => loaded(process.execute(Mode::User, Instruction::Fetch(page_address::<P>(page)))),
         Op::Age { page } => {
+            log.events.push(GhostEvent::Cleaned(page_address::<P>(page)));
             actors::age(mm, page_address::<P>(page));
             "aged".to_owned()
         }
+        Op::Dontneed { page, pages } => {
+            let (start, bytes) = (page_address::<P>(page), pages * page_size::<P>());
+            log.events.push(GhostEvent::Discards { start, end: start.offset(bytes) });
+            actors::madvise_dontneed(mm, task.cpu(), start, bytes);
+            "discarded".to_owned()
+        }
+        Op::MarkNuma { page } => {
+            actors::change_prot_numa(mm, page_address::<P>(page), page_size::<P>());
+            "marked".to_owned()
+        }
+        Op::Migrate { page } => match actors::migrate(mm, task, page_address::<P>(page)) {
+            Migrated::Moved => "moved".to_owned(),
+            Migrated::Kept => "kept".to_owned(),
+        },
+        Op::Fork | Op::InChild(_) | Op::ExitChild => panic!("{op:?} concerns two address spaces"),
         Op::Munmap { page, pages } => {
             let (start, bytes) = (page_address::<P>(page), pages * page_size::<P>());
             log.events.push(GhostEvent::Discards { start, end: start.offset(bytes) });

@@ -164,6 +164,19 @@ impl PteVal {
         Self(self.0 & !flags.bits())
     }
 
+    /// Written, as software notes it (`pte_mkdirty`).
+    pub const fn dirtied(self) -> Self {
+        let dirty = if self.is_writable() { EntryFlags::DIRTY } else { EntryFlags::SAVED_DIRTY };
+        self.with(dirty.union(EntryFlags::SOFT_DIRTY))
+    }
+
+    /// Allows writes; what was dirty while it did not is so where hardware keeps it again (`pte_mkwrite`).
+    pub const fn writable(self) -> Self {
+        let dirty = self.is_dirty();
+        let writable = self.without(EntryFlags::SAVED_DIRTY).with(EntryFlags::WRITABLE);
+        if dirty { writable.with(EntryFlags::DIRTY) } else { writable }
+    }
+
     /// Writable and dirty (`pte_mkwrite(pte_mkdirty(...))`).
     pub const fn dirty_and_writable(self) -> Self {
         self.with(EntryFlags::WRITABLE.union(EntryFlags::DIRTY).union(EntryFlags::SOFT_DIRTY))
@@ -174,6 +187,25 @@ impl PteVal {
         let dirty = self.flags().contains(EntryFlags::DIRTY);
         let read_only = self.without(EntryFlags::WRITABLE.union(EntryFlags::DIRTY));
         if dirty { read_only.with(EntryFlags::SAVED_DIRTY) } else { read_only }
+    }
+
+    /// The same page with other rights (`pte_modify`): the frame, what hardware and software noted of its use, and how
+    /// it is cached remain; the rest is as `rights` say.
+    pub const fn modified(self, rights: EntryFlags) -> Self {
+        let kept = EntryFlags::ACCESSED
+            .union(EntryFlags::SPECIAL)
+            .union(EntryFlags::SOFT_DIRTY)
+            .union(EntryFlags::UFFD_WP)
+            .union(EntryFlags::DEVMAP)
+            .union(EntryFlags::WRITE_THROUGH)
+            .union(EntryFlags::CACHE_DISABLED)
+            .union(EntryFlags::HUGE);
+        let entry = Self::new(self.pfn(), self.flags().intersection(kept).union(rights.difference(kept)));
+        match (self.is_dirty(), rights.contains(EntryFlags::WRITABLE)) {
+            (false, _) => entry,
+            (true, true) => entry.with(EntryFlags::DIRTY),
+            (true, false) => entry.with(EntryFlags::SAVED_DIRTY),
+        }
     }
 }
 
@@ -222,19 +254,101 @@ impl PmdVal {
         self.0
     }
 
+    /// An entry that maps a huge page (`pfn_pmd`, `pmd_mkhuge`). One with P clear keeps its frame inverted.
+    pub const fn huge(pfn: Pfn, flags: EntryFlags) -> Self {
+        Self(PteVal::new(pfn, flags.union(EntryFlags::HUGE)).0)
+    }
+
     /// What the entry is, decided from this one value.
     pub const fn state(self) -> PmdState {
-        let flags = EntryFlags::from_bits_truncate(self.0);
-        let pfn = Pfn::truncate((self.0 & PFN_MASK) >> PFN_SHIFT);
+        let flags = self.flags();
         if self.0 & !EntryFlags::ACCESSED.union(EntryFlags::DIRTY).bits() == 0 {
             PmdState::None
         } else if flags.contains(EntryFlags::HUGE) {
-            PmdState::Huge(pfn)
+            PmdState::Huge(self.pfn())
         } else if flags.contains(EntryFlags::PRESENT) {
-            PmdState::Table(pfn)
+            PmdState::Table(self.pfn())
         } else {
             PmdState::NotATable
         }
+    }
+
+    /// Its flags, as if it were present.
+    pub const fn flags(self) -> EntryFlags {
+        EntryFlags::from_bits_truncate(self.0)
+    }
+
+    /// The frame (`pmd_pfn`), which is inverted if hardware must not see it.
+    pub const fn pfn(self) -> Pfn {
+        PteVal(self.0).pfn()
+    }
+
+    /// Maps a huge page (`pmd_trans_huge`), perhaps one that is invalidated for a moment.
+    pub const fn is_huge(self) -> bool {
+        matches!(self.state(), PmdState::Huge(_))
+    }
+
+    /// Empty, but for what hardware may have set by mistake (`pmd_none`).
+    pub const fn is_none(self) -> bool {
+        matches!(self.state(), PmdState::None)
+    }
+
+    /// Allows writes (`pmd_write`).
+    pub const fn is_writable(self) -> bool {
+        self.flags().contains(EntryFlags::WRITABLE)
+    }
+
+    /// Maps a page that may not be accessed (`pmd_protnone`).
+    pub const fn is_prot_none(self) -> bool {
+        PteVal(self.0).is_prot_none()
+    }
+
+    /// The same with flags set; P stays as it is.
+    pub const fn with(self, flags: EntryFlags) -> Self {
+        Self(self.0 | flags.bits())
+    }
+
+    /// The same with flags cleared; P stays as it is.
+    pub const fn without(self, flags: EntryFlags) -> Self {
+        Self(self.0 & !flags.bits())
+    }
+
+    /// The same, which hardware does not use any more and software still takes for a huge page (`pmd_mkinvalid`).
+    pub const fn invalidated(self) -> Self {
+        let flags = self.flags().difference(EntryFlags::PRESENT.union(EntryFlags::PROT_NONE));
+        Self::huge(self.pfn(), flags)
+    }
+
+    /// Writable and dirty (`pmd_mkwrite(pmd_mkdirty(...))`).
+    pub const fn dirty_and_writable(self) -> Self {
+        Self(PteVal(self.0).dirty_and_writable().0)
+    }
+
+    /// Not writable (`pmd_wrprotect`).
+    pub const fn write_protected(self) -> Self {
+        Self(PteVal(self.0).write_protected().0)
+    }
+
+    /// The entry of a huge page under migration (`swp_entry_to_pmd`).
+    pub const fn migration(entry: PteVal) -> Self {
+        Self(entry.bits())
+    }
+
+    /// The entry as one of a PTE table would be read: what a swap form says is the same in both.
+    pub const fn as_pte(self) -> PteVal {
+        PteVal(self.0)
+    }
+}
+
+impl EntryFlags {
+    /// In a huge PMD entry of Linux 2.6.38 to 4.4: the page is being split (`_PAGE_SPLITTING`, the bit that has since
+    /// gone to userfaultfd).
+    pub const SPLITTING: Self = Self::UFFD_WP;
+}
+
+impl fmt::Display for PmdVal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:#x}", self.0)
     }
 }
 
@@ -313,6 +427,16 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_may_not_be_accessed_comes_back_with_the_rights_of_its_vma() {
+        let marked = written().modified(EntryFlags::PROT_NONE | EntryFlags::ACCESSED);
+        assert_eq!(marked.bits(), 0x040f_fffc_76bb_3920);
+        let rights = EntryFlags::PRESENT | EntryFlags::USER | EntryFlags::ACCESSED | EntryFlags::NO_EXECUTE;
+        let restored = marked.modified(rights);
+        assert_eq!(restored.bits(), written().write_protected().bits());
+        assert_eq!(marked.modified(rights | EntryFlags::WRITABLE), written());
+    }
+
+    #[test]
     fn what_hardware_sets_by_mistake_leaves_an_entry_empty() {
         assert!(PteVal::from_bits(0x60).is_none());
         assert_eq!(PmdVal::from_bits(0x60).state(), PmdState::None);
@@ -323,7 +447,10 @@ mod tests {
         assert_eq!(PmdVal::table(PFN).bits(), 0x3_8944_c067);
         assert_eq!(PmdVal::table(PFN).state(), PmdState::Table(PFN));
         assert_eq!(PmdVal::from_bits(0x3_8944_c0e7).state(), PmdState::Huge(PFN));
-        assert_eq!(PmdVal::from_bits(0x3_8944_c0e6).state(), PmdState::Huge(PFN), "invalidated, still huge");
+        let huge = PmdVal::from_bits(0x3_8944_c0e7);
+        assert_eq!(huge, PmdVal::huge(PFN, huge.flags()));
+        assert_eq!(huge.invalidated().bits(), 0xf_fffc_76bb_30e6, "P clear, the frame inverted");
+        assert_eq!(huge.invalidated().state(), PmdState::Huge(PFN), "invalidated, still huge");
         assert_eq!(PmdVal::from_bits(0xd7ff_e7ff_8ed7_6600).state(), PmdState::NotATable);
     }
 }

@@ -6,6 +6,7 @@ use crate::phys::{CpuId, PageState, Pfn, PhysConfig, PhysMem};
 use crate::platform::{Arc, CachePadded, Platform, Rcu};
 
 use super::cpu::Cpu;
+use super::huge_zero::HugeZero;
 
 /// The machine, shared by all tasks.
 #[derive(Debug)]
@@ -13,6 +14,7 @@ pub struct Machine<P: Platform> {
     memory: PhysMem<P>,
     cpus: Box<[CachePadded<Cpu<P>>]>,
     zero_page: Pfn,
+    huge_zero: HugeZero<P>,
     rcu: Arc<Rcu<P>>,
 }
 
@@ -31,7 +33,7 @@ impl<P: Platform> Machine<P> {
             memory.alloc_page(cpus[0].id(), PageState::Reserved).expect("a machine has a frame to boot with");
         memory.clear_page(zero_page);
         let rcu = Arc::new(Rcu::new(cpus.len()));
-        Ok(Self { memory, cpus, zero_page, rcu })
+        Ok(Self { memory, cpus, zero_page, huge_zero: HugeZero::new(), rcu })
     }
 
     /// Its physical memory.
@@ -50,6 +52,11 @@ impl<P: Platform> Machine<P> {
     /// The page of zeros that all reads of untouched memory share (`empty_zero_page`).
     pub fn zero_page(&self) -> Pfn {
         self.zero_page
+    }
+
+    /// The huge page of zeros (`huge_zero_folio`).
+    pub fn huge_zero(&self) -> &HugeZero<P> {
+        &self.huge_zero
     }
 
     /// The read-side sections of its CPUs.

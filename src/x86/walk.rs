@@ -83,36 +83,48 @@ fn try_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address: VirtAddr, acce
             remark::<P>(format_args!("{}[{index}] is not present", level_name(level)));
             return Step::Faults(ErrorCode::empty());
         }
-        if level > 1 && flags.contains(EntryFlags::HUGE) {
+        let is_leaf = level == 1 || flags.contains(EntryFlags::HUGE);
+        let pfn = super::entry::PteVal::from_bits(entry).pfn();
+        if level > 1 && is_leaf && !may_be_huge::<P>(level, pfn) {
             remark::<P>(format_args!("{}[{index}] has a reserved bit set", level_name(level)));
             return Step::Faults(ErrorCode::RESERVED | ErrorCode::PROTECTION);
         }
         rights &= flags;
         no_execute |= flags & EntryFlags::NO_EXECUTE;
-        if level == 1 && !access.allowed_by(rights | no_execute) {
+        if is_leaf && !access.allowed_by(rights | no_execute) {
             return Step::Faults(ErrorCode::PROTECTION | access.key_error(rights, flags));
         }
-        if level == 1 && !access.key_error(rights, flags).is_empty() {
+        if is_leaf && !access.key_error(rights, flags).is_empty() {
             remark::<P>(format_args!("protection key {} forbids it", flags.key()));
             return Step::Faults(ErrorCode::PROTECTION | ErrorCode::KEY);
         }
-        let used = entry | access.marks(level).bits();
+        let used = entry | access.marks(is_leaf).bits();
         // ORDER O2: a locked update; `Err` means that the entry is no longer the one that was checked.
         if used != entry && memory.word(table, index).compare_exchange(entry, used, Ordering::AcqRel).is_err() {
             return Step::EntryChanged;
         }
-        let pfn = super::entry::PteVal::from_bits(entry).pfn();
-        assert_owned(memory, pfn, level, address);
+        assert_owned(memory, pfn, (level, is_leaf), address);
+        if is_leaf {
+            let frame = if level == 1 { 0 } else { address.index(1, P::GEOMETRY) as u64 };
+            let pfn = Pfn::truncate(pfn.number() + frame);
+            return Step::Reached(Translation { pfn, offset: address.page_offset(P::GEOMETRY) });
+        }
         table = pfn;
     }
-    Step::Reached(Translation { pfn: table, offset: address.page_offset(P::GEOMETRY) })
+    unreachable!("an entry of a PTE table is a leaf")
 }
 
-fn assert_owned<P: Platform>(memory: &PhysMem<P>, pfn: Pfn, level: u32, address: VirtAddr) {
+/// Only a PMD entry may map a page itself, and only one that begins at a multiple of its size; all else is reserved
+/// (pages of a PUD entry are not modelled).
+fn may_be_huge<P: Platform>(level: u32, pfn: Pfn) -> bool {
+    level == 2 && pfn.number().is_multiple_of(P::GEOMETRY.entries() as u64)
+}
+
+fn assert_owned<P: Platform>(memory: &PhysMem<P>, pfn: Pfn, (level, is_leaf): (u32, bool), address: VirtAddr) {
     if P::CHECKED {
         let state = memory.page(pfn).state();
         let expected = match state {
-            PageState::User | PageState::Reserved => level == 1,
+            PageState::User | PageState::Reserved => is_leaf,
             PageState::Table { level: of } => of + 1 == level,
             PageState::Free => false,
         };
@@ -160,9 +172,9 @@ impl Access {
         if is_users && !self.pkru.allows(leaf.key(), self.kind) { ErrorCode::KEY } else { ErrorCode::empty() }
     }
 
-    fn marks(self, level: u32) -> EntryFlags {
+    fn marks(self, is_leaf: bool) -> EntryFlags {
         match self.kind {
-            AccessKind::Write if level == 1 => EntryFlags::ACCESSED | EntryFlags::DIRTY,
+            AccessKind::Write if is_leaf => EntryFlags::ACCESSED | EntryFlags::DIRTY,
             AccessKind::Read | AccessKind::Write | AccessKind::Fetch => EntryFlags::ACCESSED,
         }
     }
@@ -188,7 +200,8 @@ mod tests {
 
     /// Address 0 maps a page with `flags`.
     fn world(flags: EntryFlags) -> World {
-        let memory = PhysMem::<P>::new(&PhysConfig::linux(Pfn::truncate(1), 8, 1)).expect("a little memory");
+        let config = PhysConfig { pcp_batch: 1, ..PhysConfig::linux(Pfn::truncate(2), 8, 1) };
+        let memory = PhysMem::<P>::new(&config).expect("a little memory");
         let cpu = CpuId::new(0);
         let [root, table] = [2, 1].map(|level| memory.alloc_page(cpu, PageState::Table { level }).expect("a frame"));
         let page = memory.alloc_page(cpu, PageState::User).expect("a frame");
@@ -247,8 +260,26 @@ mod tests {
     fn a_huge_bit_where_no_huge_page_can_be_is_reserved() {
         let world = world(READ_ONLY);
         let root = world.memory.word(world.root, 0);
+        // The table stands in the second frame, where no huge page can begin.
+        assert_eq!(world.table.number() % 2, 1);
         root.store(root.load(Ordering::Relaxed) | EntryFlags::HUGE.bits(), Ordering::Relaxed);
         assert_eq!(error_code(&world, 0, user(AccessKind::Read)), Some(0xd));
+    }
+
+    #[test]
+    fn a_huge_entry_maps_every_page_below_it_and_is_marked_itself() {
+        let world = world(READ_ONLY);
+        let cpu = CpuId::new(0);
+        let head = world.memory.alloc_huge(cpu, PageState::User).expect("two frames");
+        let pmd = || PmdVal::from_bits(world.memory.word(world.root, 1).load(Ordering::Relaxed));
+        let huge = PmdVal::huge(head, READ_ONLY | EntryFlags::WRITABLE);
+        world.memory.word(world.root, 1).store(huge.bits(), Ordering::Relaxed);
+        let second = VirtAddr::user(32 + 16 + 8);
+        let written = walk(&world.memory, world.root, second, user(AccessKind::Write));
+        assert_eq!(written, Ok(Translation { pfn: Pfn::truncate(head.number() + 1), offset: 8 }));
+        assert!(pmd().flags().contains(EntryFlags::ACCESSED | EntryFlags::DIRTY));
+        world.memory.word(world.root, 1).store(huge.invalidated().bits(), Ordering::Relaxed);
+        assert_eq!(error_code(&world, 56, user(AccessKind::Write)), Some(6), "invalidated: not present to hardware");
     }
 
     #[test]

@@ -1,0 +1,101 @@
+//! Mapping pages around a fault that are in the cache already (`mm/filemap.c`, `filemap_map_pages`).
+//!
+//! # Invariants
+//! - I1. It never waits: a page that cannot be locked at once, or whose contents are missing, is left out.
+//! - I2 (D41). A page is looked up without a lock, so it is tested again with a reference, and again with its lock.
+//! - I3 (D31). No entry is made writable beyond what the VMA's rights give every page.
+
+use crate::mm::finish_fault::{Write, set_pte_range};
+use crate::mm::pte_table::LockedTable;
+use crate::mm::vmf::Vmf;
+use crate::phys::{Contents, Pfn};
+use crate::platform::{Platform, enter, remark};
+
+use super::address_space::AddressSpace;
+
+/// What mapping around a fault came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(in crate::mm) enum Around {
+    /// The faulting address is mapped now (`VM_FAULT_NOPAGE`).
+    Mapped,
+    /// It is not.
+    NotMapped,
+}
+
+/// Maps what can be had at once of the pages `first` to `last` of the file, all of them below one PTE table.
+pub(in crate::mm) fn filemap_map_pages<P: Platform>(
+    vmf: &Vmf<'_, P>,
+    file: &AddressSpace<P>,
+    (first, last): (u64, u64),
+    mut install_table: impl FnMut(),
+) -> Around {
+    enter::<P>("filemap_map_pages", format_args!("file={}, {first} to {last}", file.id().0)).run(
+        || {
+            let memory = vmf.mm.memory();
+            let mut next = next_uptodate_folio(vmf, file, first..=last);
+            let Some((_, pfn)) = next else { return Around::NotMapped };
+            install_table();
+            let Some(mut table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd) else {
+                unlock_and_put(vmf, pfn);
+                return Around::NotMapped;
+            };
+            let (mut around, mut mapped) = (Around::NotMapped, 0);
+            let faulting = vmf.vma().linear_page_index(vmf.address);
+            while let Some((index, pfn)) = next {
+                let address = vmf.address_of(index);
+                if table.get(address).is_none() {
+                    set_pte_range(vmf, &mut table, address, pfn, Write::No);
+                    mapped += 1;
+                    if index == faulting {
+                        around = Around::Mapped;
+                    }
+                    memory.page(pfn).folio().lock().unlock();
+                } else {
+                    remark::<P>(format_args!("{address} is mapped already"));
+                    unlock_and_put(vmf, pfn);
+                }
+                next = next_uptodate_folio(vmf, file, index + 1..=last);
+            }
+            vmf.mm.add_rss(file.rss_kind(), mapped);
+            drop(table);
+            around
+        },
+        |around| format!("{around:?}"),
+    )
+}
+
+/// The next page that can be had at once, locked and with a reference (`next_uptodate_folio`).
+fn next_uptodate_folio<P: Platform>(
+    vmf: &Vmf<'_, P>,
+    file: &AddressSpace<P>,
+    range: std::ops::RangeInclusive<u64>,
+) -> Option<(u64, Pfn)> {
+    range.into_iter().find_map(|index| try_folio(vmf, file, index).map(|pfn| (index, pfn)))
+}
+
+fn try_folio<P: Platform>(vmf: &Vmf<'_, P>, file: &AddressSpace<P>, index: u64) -> Option<Pfn> {
+    let memory = vmf.mm.memory();
+    let pfn = file.peek(index)?;
+    let (page, folio) = (memory.page(pfn), memory.page(pfn).folio());
+    if folio.lock().is_locked() || !page.try_get() {
+        return None;
+    }
+    let usable = || file.peek(index) == Some(pfn) && folio.contents() == Contents::Uptodate && !folio.wants_readahead();
+    if !usable() || !folio.lock().try_lock() {
+        memory.put_page(vmf.task.cpu(), pfn);
+        return None;
+    }
+    // Again under the lock (M26, M27): the page may have left the file, or the file may end before it by now.
+    let is_mine = page.mapping() == file.mapping() && folio.contents() == Contents::Uptodate;
+    if !is_mine || index >= file.size_pages() {
+        unlock_and_put(vmf, pfn);
+        return None;
+    }
+    Some(pfn)
+}
+
+fn unlock_and_put<P: Platform>(vmf: &Vmf<'_, P>, pfn: Pfn) {
+    vmf.mm.memory().page(pfn).folio().lock().unlock();
+    vmf.mm.memory().put_page(vmf.task.cpu(), pfn);
+}

@@ -1,0 +1,66 @@
+//! Whether a fault may map a huge page (`thp_vma_allowable_order`).
+//!
+//! The machine's policy is `madvise`, as distributions have it: huge pages go where `MADV_HUGEPAGE` asked for them.
+
+use crate::platform::Platform;
+use crate::x86::VirtAddr;
+
+use crate::mm::vm_flags::VmFlags;
+use crate::mm::vma::Vma;
+
+/// Bytes that one PMD entry translates (`HPAGE_PMD_SIZE`).
+pub(super) fn span<P: Platform>() -> u64 {
+    P::GEOMETRY.page_size() << P::GEOMETRY.index_bits
+}
+
+/// The first address that the PMD entry of `address` translates (`haddr`).
+pub(super) fn huge_start<P: Platform>(address: VirtAddr) -> VirtAddr {
+    VirtAddr::user(address.bytes() & !(span::<P>() - 1))
+}
+
+/// Pages in a huge page (`HPAGE_PMD_NR`).
+pub(super) fn pages<P: Platform>() -> i64 {
+    P::GEOMETRY.entries() as i64
+}
+
+/// The VMA is anonymous, wants huge pages, and the huge page around `address` fits into it.
+pub(super) fn is_allowable<P: Platform>(vma: &Vma<P>, address: VirtAddr) -> bool {
+    let flags = vma.flags();
+    let refused = VmFlags::NOHUGEPAGE | VmFlags::SHARED | VmFlags::HUGETLB;
+    flags.contains(VmFlags::HUGEPAGE) && !flags.intersects(refused) && fits(vma, address)
+}
+
+/// `thp_vma_suitable_order`.
+fn fits<P: Platform>(vma: &Vma<P>, address: VirtAddr) -> bool {
+    let start = huge_start::<P>(address);
+    vma.start() <= start && start.offset(span::<P>()) <= vma.end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::{Native, X86_64};
+
+    fn vma(start: u64, end: u64, flags: VmFlags) -> Vma<Native<X86_64>> {
+        Vma::new(VirtAddr::user(start), VirtAddr::user(end), flags)
+    }
+
+    #[test]
+    fn two_aligned_megabytes_must_fit() {
+        let at = VirtAddr::user(0x20_1000);
+        let wanted = VmFlags::READ | VmFlags::HUGEPAGE;
+        assert!(is_allowable(&vma(0x20_0000, 0x40_0000, wanted), at));
+        assert!(!is_allowable(&vma(0x20_1000, 0x60_0000, wanted), at), "it begins after the huge page");
+        assert!(!is_allowable(&vma(0x20_0000, 0x3f_f000, wanted), at), "it ends before the huge page");
+        assert!(is_allowable(&vma(0x20_1000, 0x60_0000, wanted), VirtAddr::user(0x40_0000)));
+    }
+
+    #[test]
+    fn somebody_must_have_asked() {
+        let at = VirtAddr::user(0x20_0000);
+        let refused = [VmFlags::NOHUGEPAGE, VmFlags::SHARED].map(|flag| VmFlags::HUGEPAGE | flag);
+        for flags in [VmFlags::READ, refused[0], refused[1]] {
+            assert!(!is_allowable(&vma(0x20_0000, 0x40_0000, flags), at), "{flags:?}");
+        }
+    }
+}

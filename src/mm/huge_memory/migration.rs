@@ -1,0 +1,29 @@
+//! Waiting for a huge page that is being moved (`pmd_migration_entry_wait`).
+
+use crate::platform::{Platform, enter, remark};
+use crate::x86::SwapEntry;
+
+use crate::mm::vmf::Vmf;
+
+use super::locked_pmd::LockedPmd;
+
+/// Waits until the folio is unlocked, if the entry still says that it is being moved (M35): its mover holds the folio
+/// lock until the entry is replaced.
+///
+/// Linux queues on the folio before it releases the lock of the table, and takes no reference, which would keep the
+/// folio from being moved. Here the lock bit stands beside the frame and outlives the folio: if the frame is another
+/// folio's by then, this waits longer than it had to.
+pub(super) fn pmd_migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>) {
+    enter::<P>("pmd_migration_entry_wait", format_args!("pmd={}", vmf.pmd)).run(
+        || {
+            let pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
+            let Some(folio) = SwapEntry::from_pte(pmd.get().as_pte()).and_then(SwapEntry::frame) else {
+                remark::<P>(format_args!("the migration is over"));
+                return;
+            };
+            drop(pmd);
+            vmf.mm.memory().page(folio).folio().lock().wait();
+        },
+        |()| String::new(),
+    );
+}

@@ -1,0 +1,30 @@
+//! Transparent huge pages: PMD entries that map a page themselves (`mm/huge_memory.c`).
+//!
+//! ```text
+//! __handle_mm_fault
+//!   fault                the two branches: an empty entry, a huge one
+//!     eligible             thp_vma_allowable_order
+//!     anonymous            do_huge_pmd_anonymous_page
+//!     accessed             huge_pmd_set_accessed, do_huge_pmd_numa_page
+//!     wp_page              wp_huge_pmd, do_huge_pmd_wp_page
+//!     migration            pmd_migration_entry_wait
+//!     split                __split_huge_pmd
+//!   linux_4_4            the same path in Linux 4.4, with its splitting bit
+//! zap                  zap_huge_pmd, the huge half of zap_pmd_range
+//! locked_pmd           pmd_lock, and what may be done under it
+//! ```
+
+mod accessed;
+mod anonymous;
+mod eligible;
+mod fault;
+mod linux_4_4;
+mod locked_pmd;
+mod migration;
+mod split;
+mod wp_page;
+mod zap;
+
+pub(super) use fault::{HugeFault, huge_pmd_fault};
+pub use locked_pmd::LockedPmd;
+pub use zap::{HugeZap, split_at, zap_huge};

@@ -1,0 +1,93 @@
+//! A huge entry becomes a table (`__split_huge_pmd`). The folio stays whole: its pages are mapped one by one from then
+//! on.
+//!
+//! ```text
+//!   huge ---> invalidated ---> every CPU interrupted ---> table filled ---> linked
+//! ```
+//!
+//! # Invariants
+//! - I1 (D3, D4, M66). The entry is useless to hardware, and no CPU uses the old one, before it points to the table: one
+//!   address never has a small and a large translation at once.
+//! - I2. The table that takes over is the one that was deposited, so a split cannot fail.
+//! - I3 (D11). Until it is linked nobody else can reach the table, so its entries are set without its lock.
+
+use crate::phys::Pfn;
+use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
+use crate::x86::{EntryFlags, PmdVal, PteVal};
+
+use crate::mm::entry_at::EntryAt;
+use crate::mm::mm_struct::Mm;
+
+use super::locked_pmd::LockedPmd;
+
+/// Splits the entry if it is a huge one now; who calls does not say what it was before.
+///
+/// Frames of a page under migration would be split into small migration entries; nobody moves huge pages yet.
+pub(super) fn split_huge_pmd<P: Platform>(mm: &Mm<P>, at: EntryAt) {
+    enter::<P>("__split_huge_pmd", format_args!("pmd={at}")).run(
+        || {
+            let mut pmd = LockedPmd::lock(mm, at);
+            if pmd.get().is_huge() {
+                split_locked(mm, &mut pmd);
+            } else {
+                remark::<P>(format_args!("it is no huge page any more: {}", pmd.get()));
+            }
+        },
+        |()| String::new(),
+    );
+}
+
+/// `__split_huge_pmd_locked`.
+fn split_locked<P: Platform>(mm: &Mm<P>, pmd: &mut LockedPmd<'_, P>) {
+    let old = pmd.get();
+    if mm.machine().huge_zero().get() == Some(old.pfn()) {
+        return split_zero(mm, pmd);
+    }
+    // I1. From here on hardware sets no more marks, so these are the last.
+    let old = pmd.invalidate();
+    count_pages(mm, old.pfn());
+    let table = pmd.withdraw();
+    fill(mm, table, |number| small_entry(old, number));
+    mm.memory().page(old.pfn()).add_entire_mapcount(-1);
+    pmd.populate(table);
+}
+
+/// Moves what the huge entry counted to the entries that take over (`folio_add_anon_rmap_ptes`, `folio_ref_add`).
+pub(super) fn count_pages<P: Platform>(mm: &Mm<P>, head: Pfn) {
+    let memory = mm.memory();
+    let is_exclusive = memory.page(head).is_anon_exclusive();
+    for frame in memory.frames_of_folio(head) {
+        memory.page(frame).add_mapcount(1);
+        if is_exclusive {
+            memory.page(frame).set_anon_exclusive();
+        }
+        if frame != head {
+            memory.page(head).get();
+        }
+    }
+}
+
+/// The huge zero page has nothing to hand over, so it is taken away at once (`__split_huge_zero_page_pmd`).
+pub(super) fn split_zero<P: Platform>(mm: &Mm<P>, pmd: &mut LockedPmd<'_, P>) {
+    let old = pmd.exchange(PmdVal::from_bits(0));
+    mm.machine().shoot_down();
+    let table = pmd.withdraw();
+    let kept = old.flags() & !(EntryFlags::HUGE | EntryFlags::DIRTY | EntryFlags::SOFT_DIRTY);
+    fill(mm, table, |_| PteVal::new(mm.machine().zero_page(), kept | EntryFlags::SPECIAL));
+    pmd.populate(table);
+}
+
+/// The entry of one page, with the rights and marks that the huge entry gave to all.
+pub(super) fn small_entry(old: PmdVal, number: u64) -> PteVal {
+    PteVal::new(Pfn::truncate(old.pfn().number() + number), old.flags() & !EntryFlags::HUGE)
+}
+
+/// Fills a table that nobody else can reach (I3).
+pub(super) fn fill<P: Platform>(mm: &Mm<P>, table: Pfn, entry: impl Fn(u64) -> PteVal) {
+    for index in 0..P::GEOMETRY.entries() {
+        let pte = entry(index as u64);
+        // ORDER none: linking the table publishes it.
+        mm.entry(EntryAt { table, index, level: 1 }).store(pte.bits(), Ordering::Relaxed);
+    }
+    remark::<P>(format_args!("the deposited table {table} is filled"));
+}
