@@ -69,7 +69,7 @@ fn zap_pte_range<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, pmd: Entry
     }
 }
 
-fn zap_present<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {
+pub(super) fn zap_present<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {
     assert!(entry.is_present(), "{entry:?}: no actor swaps or migrates pages yet");
     if !entry.is_special() {
         let page = mm.memory().page(entry.pfn());

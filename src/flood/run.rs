@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::actors::{exit_mmap, munmap};
 use crate::mm::{FaultCounts, Generation, Mm, MmError, Placement, Process, Protection, Task, mmap};
-use crate::oracle::{Broken, Evaluated, GhostEvent, GhostLog, Layout, Quiet, after_exit, at_rest, verify};
+use crate::oracle::{Broken, Evaluated, Files, GhostEvent, GhostLog, Layout, Quiet, after_exit, at_rest, verify};
 use crate::phys::{CpuId, Pfn, PhysConfig};
 use crate::platform::{Arc, Native, Platform, X86_64};
 use crate::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
@@ -143,7 +143,8 @@ fn check_invariants(
     let cpu = CpuId::new(0);
     mm.memory().drain_lru_batches(cpu);
     let mut evaluated = Evaluated::new();
-    let mut quiet = Quiet { mm, layout: Layout::of(mm), tasks, ghost };
+    let files = Files::default();
+    let mut quiet = Quiet { mm, layout: Layout::of(mm), tasks, ghost, files: &files };
     let pages = quiet.layout.pages.len();
     verify(&at_rest(), &quiet, &mut evaluated)?;
     exit_mmap(mm, cpu);

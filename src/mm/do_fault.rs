@@ -16,7 +16,7 @@ use crate::platform::{Arc, Platform, enter, remark};
 use super::anon_vma::{Prepared, vmf_anon_prepare};
 use super::fault_flags::FaultFlags;
 use super::filemap::{
-    Around, AddressSpace, FaultOp, Fetched, MapPages, PageMkwrite, filemap_fault, filemap_map_pages, folio_prealloc,
+    AddressSpace, Around, FaultOp, Fetched, MapPages, PageMkwrite, filemap_fault, filemap_map_pages, folio_prealloc,
     shmem_fault,
 };
 use super::finish_fault::{Finished, Page, finish_fault};

@@ -63,9 +63,7 @@ pub use entry_at::EntryAt;
 pub use exception::Process;
 pub use fault_flags::FaultFlags;
 pub use fault_lock::{FaultLock, FaultLockKind};
-pub use filemap::{
-    AddressSpace, Behaviour, FaultOp, IMmap, MapPages, PageMkwrite, Reads, Space, VmaFile, file_word,
-};
+pub use filemap::{AddressSpace, Behaviour, FaultOp, IMmap, MapPages, PageMkwrite, Reads, Space, VmaFile, file_word};
 pub use generation::{Generation, VmaLocking};
 pub use huge_memory::{HugeZap, LockedPmd, split_at, zap_huge};
 pub use mm_struct::{Mm, MmError, RssKind};

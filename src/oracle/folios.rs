@@ -69,12 +69,21 @@ pub(super) fn refcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
     let mut evaluated = 0;
     for (pfn, page) in user_pages(quiet) {
         let (refcount, mapcount) = (page.refcount() as i64, page.mapcount());
-        if refcount != mapcount {
-            return Err(format!("page {pfn} has refcount {refcount} and mapcount {mapcount}: a reference leaked"));
+        let cached = i64::from(is_cached(quiet, pfn, page));
+        if refcount != mapcount + cached {
+            let cache = if cached == 1 { ", and it is in the page cache" } else { "" };
+            return Err(format!(
+                "page {pfn} has refcount {refcount} and mapcount {mapcount}{cache}: a reference leaked"
+            ));
         }
         evaluated += 1;
     }
     Ok(evaluated)
+}
+
+/// Whether the page is where it says that it is.
+fn is_cached<P: Platform>(quiet: &Quiet<'_, P>, pfn: Pfn, page: &Page<P>) -> bool {
+    quiet.files.files.iter().any(|file| file.mapping() == page.mapping() && file.peek(page.index()) == Some(pfn))
 }
 
 pub(super) fn rss<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
@@ -92,13 +101,13 @@ pub(super) fn rss<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
 
 /// Words that no store touched still hold the zeros that the kernel wrote.
 pub(super) fn contents<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
-    let stored = Allowed::new(quiet.ghost);
+    let stored = Allowed::new(quiet.ghost, &quiet.files.shown);
     let mut evaluated = 0;
     for (page, entry) in quiet.layout.pages.iter().filter(|(_, entry)| entry.is_present()) {
         for word in 0..P::GEOMETRY.entries() {
             let address = page.offset(word as u64 * 8);
             let held = word_at(quiet.mm.memory(), entry.pfn(), word);
-            if held != 0 && !stored.is_stored(address) {
+            if !stored.is_stored(address) && !stored.unstored(address).contains(&held) {
                 return Err(format!("nobody stored to {address}, which holds {held:#x}"));
             }
             evaluated += 1;
@@ -118,14 +127,26 @@ pub(super) fn findable<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
         let page = quiet.mm.memory().page(entry.pfn());
         let vma = vmas.iter().find(|vma| vma.contains(address));
         let vma = vma.ok_or_else(|| format!("{address} maps page {} outside of every VMA", entry.pfn()))?;
-        let expected = vma.anon_vma().map(|anon_vma| Mapping::Anon(anon_vma.id()));
-        if Some(page.mapping()) != expected || page.index() != vma.linear_page_index(address) || !linked(vma) {
+        let findable = match page.mapping() {
+            Mapping::None => false,
+            Mapping::Anon(id) => vma.anon_vma().is_some_and(|anon_vma| anon_vma.id() == id) && linked(vma),
+            file @ (Mapping::File(_) | Mapping::Shmem(_)) => linked_to_file(vma, file),
+        };
+        if !findable || page.index() != vma.linear_page_index(address) {
             let (mapping, index) = (page.mapping(), page.index());
             return Err(format!("page {} is {mapping:?} at index {index:#x}, not found from {vma:?}", entry.pfn()));
         }
         evaluated += 1;
     }
     Ok(evaluated)
+}
+
+/// The VMA shows that file, and the file knows.
+fn linked_to_file<P: Platform>(vma: &Vma<P>, page: Mapping) -> bool {
+    vma.file().is_some_and(|file| {
+        let mapped = file.mapping().i_mmap().read();
+        file.mapping().mapping() == page && mapped.iter().any(|linked| std::ptr::eq(&**linked, vma))
+    })
 }
 
 fn linked<P: Platform>(vma: &Vma<P>) -> bool {

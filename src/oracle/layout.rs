@@ -8,6 +8,7 @@ use crate::platform::{AtomicWord, Ordering, Platform};
 use crate::x86::{PteVal, TableVal, VirtAddr};
 
 use super::ghost::GhostLog;
+use super::shown::Files;
 
 /// Every table and every mapped page of an address space.
 #[derive(Debug, Default)]
@@ -76,4 +77,6 @@ pub struct Quiet<'a, P: Platform> {
     pub tasks: &'a [FaultCounts],
     /// What every task stored, loaded and discarded.
     pub ghost: &'a [GhostLog],
+    /// The files, and what showed them.
+    pub files: &'a Files<P>,
 }

@@ -7,12 +7,16 @@
 
 mod check;
 mod definition;
+mod file_ops;
 mod library;
 mod outcome;
 mod run;
 mod world;
 
 mod fault_munmap;
+mod file_read;
+mod file_truncate;
+mod file_write;
 mod read_write;
 mod same_pte;
 mod stack;
@@ -21,7 +25,8 @@ mod vma_lock;
 
 pub use check::{CheckReport, Engine, Verdict, check};
 pub use definition::{
-    Actor, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, execute, munmap, read, write,
+    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, execute, map_file,
+    munmap, read, truncate, write,
 };
 pub use library::library;
 pub use outcome::Outcome;

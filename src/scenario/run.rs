@@ -3,7 +3,7 @@
 use crate::actors::exit_mmap;
 use crate::mm::{FaultCounts, Task};
 use crate::oracle::{Evaluated, GhostLog, Layout, Quiet, after_exit, at_rest, verify};
-use crate::phys::{CpuId, Purpose};
+use crate::phys::{CpuId, Mapping, Purpose};
 use crate::platform::{Arc, Platform};
 
 use super::definition::{Actor, Scenario};
@@ -34,12 +34,13 @@ pub fn run<P: Platform>(scenario: &'static Scenario) -> Played {
     let setup = Task::new(world.setup_cpu);
     let mut setup_log = GhostLog { before_others: true, ..GhostLog::default() };
     scenario.setup.iter().for_each(|op| {
-        perform(&world.mm, &setup, *op, &mut setup_log);
+        perform(&world, &setup, *op, &mut setup_log);
     });
     let before = Frames::of(&world);
     let threads: Vec<_> = scenario.actors.iter().enumerate().map(|(cpu, actor)| spawn(&world, cpu, actor)).collect();
     let performed: Vec<_> = threads.into_iter().map(P::join).collect();
     world.mm.memory().drain_lru_batches(world.setup_cpu);
+    world.files.files.iter().for_each(|file| file.end_reads(world.mm.memory()));
     let layout = Layout::of(&world.mm);
     let results = performed.iter().map(|performed| performed.results.clone());
     let outcome = Outcome {
@@ -56,7 +57,7 @@ fn spawn<P: Platform>(world: &Arc<World<P>>, cpu: usize, actor: &'static Actor) 
     P::spawn(actor.name.to_owned(), move || {
         let task = Task::new(CpuId::new(cpu));
         let mut log = GhostLog::default();
-        let results = actor.ops.iter().map(|op| perform(&world.mm, &task, *op, &mut log)).collect();
+        let results = actor.ops.iter().map(|op| perform(&world, &task, *op, &mut log)).collect();
         Performed { results, counts: task.counts(), log }
     })
 }
@@ -74,9 +75,11 @@ fn ask_the_oracle<P: Platform>(
         ghost.push(log);
     }
     let mut evaluated = Evaluated::new();
-    let mut quiet = Quiet { mm: &world.mm, layout, tasks: &tasks, ghost: &ghost };
+    let mut quiet = Quiet { mm: &world.mm, layout, tasks: &tasks, ghost: &ghost, files: &world.files };
     let broken = verify(&at_rest(), &quiet, &mut evaluated).and_then(|()| {
         exit_mmap(&world.mm, world.setup_cpu);
+        world.files.files.iter().for_each(|file| file.evict(world.mm.memory(), world.setup_cpu));
+        world.mm.memory().drain_lru_batches(world.setup_cpu);
         quiet.layout = Layout::default();
         verify(&after_exit(), &quiet, &mut evaluated)
     });
@@ -108,6 +111,7 @@ fn owners<P: Platform>(scenario: &Scenario, world: &World<P>, layout: &Layout) -
     let memory = world.mm.memory();
     let owner = |pfn| match memory.page(pfn).allocated_by() {
         _ if pfn == world.mm.machine().zero_page() => "zero".to_owned(),
+        _ if matches!(memory.page(pfn).mapping(), Mapping::File(_) | Mapping::Shmem(_)) => "the file's".to_owned(),
         cpu => scenario.actors.get(cpu.index()).map_or("setup's".to_owned(), |actor| format!("{}'s", actor.name)),
     };
     let pages = layout.pages.iter();

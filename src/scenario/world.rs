@@ -1,13 +1,14 @@
 //! The world of a scenario: a machine just large enough, an address space, and one CPU for each actor and the set-up.
 
 use crate::actors;
-use crate::mm::{Mm, Process, Task, Vma};
-use crate::oracle::{GhostEvent, GhostLog};
+use crate::mm::{AddressSpace, Mm, Process, Task, Vma};
+use crate::oracle::{Files, GhostEvent, GhostLog};
 use crate::phys::{CpuId, Pfn, PhysConfig, Purpose};
 use crate::platform::{Arc, Platform};
 use crate::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
 
-use super::definition::{Op, Scenario, VmaSpec};
+use super::definition::{FileSpec, Op, Scenario, VmaSpec};
+use super::file_ops::{self, files_of, frames_of_an_access, specs_of};
 use super::outcome::{loaded, stored};
 
 /// A machine with an address space.
@@ -15,6 +16,8 @@ use super::outcome::{loaded, stored};
 pub(super) struct World<P: Platform> {
     pub(super) mm: Mm<P>,
     pub(super) setup_cpu: CpuId,
+    pub(super) files: Files<P>,
+    specs: Vec<&'static FileSpec>,
 }
 
 impl<P: Platform> World<P> {
@@ -23,6 +26,9 @@ impl<P: Platform> World<P> {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let setup_cpu = CpuId::new(scenario.actors.len());
         let programs = || scenario.actors.iter().map(|actor| actor.ops).chain([scenario.setup]);
+        let specs = specs_of(programs().flatten());
+        let files = files_of(&specs, programs().flatten());
+        let users = |ops: &[Op]| users(ops) + accesses(ops) * frames_of_an_access(&files);
         let frames: usize = programs().map(|ops| users(ops) + tables::<P>(ops)).sum();
         // The zero page and the root table come before all others.
         let config = PhysConfig {
@@ -43,7 +49,13 @@ impl<P: Platform> World<P> {
             let (start, end) = (page_address::<P>(*page), page_address::<P>(*page).offset(pages * page_size::<P>()));
             mm.mmap_lock().write().insert(Vma::new(start, end, protection.vm_flags() | *flags));
         }
-        Self { mm, setup_cpu }
+        Self { mm, setup_cpu, files, specs }
+    }
+
+    /// A file of the world.
+    pub(super) fn file(&self, spec: &FileSpec) -> &Arc<AddressSpace<P>> {
+        let id = self.specs.iter().position(|known| *known == spec);
+        &self.files.files[id.expect("the world has every file that an operation names")]
     }
 }
 
@@ -52,9 +64,18 @@ fn users(ops: &[Op]) -> usize {
     ops.iter().filter(|op| matches!(op, Op::Write { .. } | Op::CopyToUser { .. })).count()
 }
 
+/// Accesses of a user's memory.
+fn accesses(ops: &[Op]) -> usize {
+    ops.iter()
+        .filter(|op| matches!(op, Op::Write { .. } | Op::CopyToUser { .. } | Op::Read { .. } | Op::Execute { .. }))
+        .count()
+}
+
 /// Tables that the operations can need.
 fn tables<P: Platform>(ops: &[Op]) -> usize {
-    ops.iter().filter(|op| !matches!(op, Op::Munmap { .. } | Op::Age { .. })).count()
+    ops.iter()
+        .filter(|op| !matches!(op, Op::Munmap { .. } | Op::Age { .. } | Op::MapFile(_) | Op::Truncate { .. }))
+        .count()
         * (P::GEOMETRY.levels as usize - 1)
 }
 
@@ -86,7 +107,8 @@ fn store<P: Platform>(
 }
 
 /// Does one operation; returns what came out in words, and logs what it did to memory.
-pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut GhostLog) -> String {
+pub(super) fn perform<P: Platform>(world: &World<P>, task: &Task, op: Op, log: &mut GhostLog) -> String {
+    let mm = &world.mm;
     let mut process = Process::new(mm, task);
     match op {
         Op::Write { page, word, value } => store(&mut process, Mode::User, word_address::<P>(page, word), value, log),
@@ -106,6 +128,7 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
             actors::age(mm, page_address::<P>(page));
             "aged".to_owned()
         }
+        Op::MapFile(_) | Op::Truncate { .. } => file_ops::perform(world, task, op, log),
         Op::Munmap { page, pages } => {
             let (start, bytes) = (page_address::<P>(page), pages * page_size::<P>());
             log.events.push(GhostEvent::Discards { start, end: start.offset(bytes) });

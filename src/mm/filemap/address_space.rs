@@ -253,7 +253,11 @@ impl<P: Platform> AddressSpace<P> {
             let page = mm.memory().page(pfn);
             let (mapping, at, contents) = (page.mapping(), page.index(), page.folio().contents());
             let is_mine = mapping == self.mapping() && at == index && contents == Contents::Uptodate;
-            assert!(is_mine, "D41: page {pfn} is {contents:?}, of {mapping:?} at {at}; wanted file {} at {index}", self.id.0);
+            assert!(
+                is_mine,
+                "D41: page {pfn} is {contents:?}, of {mapping:?} at {at}; wanted file {} at {index}",
+                self.id.0
+            );
             assert!(page.folio().lock().is_locked(), "D41: page {pfn} is installed without its lock");
         }
     }

@@ -33,7 +33,7 @@ use crate::mm::vmf::{Effort, FaultError, VmFault, Vmf};
 use crate::phys::{Contents, OutOfMemory, Pfn};
 use crate::platform::{Arc, Platform, enter, remark};
 
-use super::address_space::{AddressSpace, Added};
+use super::address_space::{Added, AddressSpace};
 use super::file_system::ReadFailed;
 use super::readahead::{Window, async_window, sync_window};
 
@@ -219,7 +219,9 @@ impl<'f, 'm, P: Platform> Fetch<'f, 'm, P> {
         match PteTable::offset_map_nolock(vmf.mm, vmf.pmd) {
             None => true,
             Some(table) if !table.peek(vmf.address).is_none() => true,
-            Some(_) => LockedTable::offset_map_lock(vmf.mm, vmf.pmd).is_none_or(|table| !table.get(vmf.address).is_none()),
+            Some(_) => {
+                LockedTable::offset_map_lock(vmf.mm, vmf.pmd).is_none_or(|table| !table.get(vmf.address).is_none())
+            }
         }
     }
 
@@ -230,7 +232,10 @@ impl<'f, 'm, P: Platform> Fetch<'f, 'm, P> {
     /// Has more read if the folio is marked (`do_async_mmap_readahead`); a later try does not.
     fn read_further_ahead(&mut self, pfn: Pfn) {
         let folio = self.mm.memory().page(pfn).folio();
-        if self.flags.contains(FaultFlags::TRIED) || self.file.behaviour().readahead_pages == 0 || !folio.wants_readahead() {
+        if self.flags.contains(FaultFlags::TRIED)
+            || self.file.behaviour().readahead_pages == 0
+            || !folio.wants_readahead()
+        {
             return;
         }
         let flags = self.vma_flags();

@@ -10,7 +10,7 @@ use crate::mm::VmFlags;
 use crate::phys::{CpuId, OutOfMemory, Pfn, PhysMem};
 use crate::platform::{Platform, enter};
 
-use super::address_space::{AddressSpace, Added};
+use super::address_space::{Added, AddressSpace};
 use super::file_system::Read;
 
 /// Pages to read, and the one to mark.

@@ -7,7 +7,7 @@ use crate::mm::vmf::{Effort, FaultError, Vmf};
 use crate::phys::{OutOfMemory, Pfn};
 use crate::platform::{Arc, Platform, enter, remark};
 
-use super::address_space::{AddressSpace, Added};
+use super::address_space::{Added, AddressSpace};
 use super::filemap_fault::Fetched;
 
 /// Fetches the page that the fault is about.
