@@ -1,17 +1,25 @@
 //! What races with a fault.
 //!
-//! Each actor has Linux's steps and locks in Linux's order. So far: `munmap`, truncation, ageing, and the exit of an address
-//! space.
+//! Each actor has Linux's steps and locks in Linux's order. So far: `munmap` and `MADV_DONTNEED`, truncation, `fork`, the
+//! NUMA scanner, migration of a page, ageing, and the exit of an address space.
 
 mod age;
 mod exit;
+mod fork;
 mod free_pgtables;
 mod gather;
+mod madvise;
+mod migrate;
 mod munmap;
+mod numa_scan;
 mod truncate;
 mod zap;
 
 pub use age::age;
 pub use exit::exit_mmap;
+pub use fork::fork;
+pub use madvise::madvise_dontneed;
+pub use migrate::migrate;
 pub use munmap::{UnmapError, munmap};
+pub use numa_scan::change_prot_numa;
 pub use truncate::truncate;

@@ -61,9 +61,7 @@ pub(super) fn remove<P: Platform>(mm: &Mm<P>, cpu: CpuId, detached: &[Arc<Vma<P>
         unmap_page_range(mm, &mut gather, vma, (vma.start(), vma.end()));
     }
     for vma in detached {
-        if let Some(anon_vma) = vma.anon_vma() {
-            anon_vma.unlink(vma);
-        }
+        vma.anon_vmas().for_each(|anon_vma| anon_vma.unlink(vma));
         vma.unlink_file();
     }
     free_pgtables(mm, &mut gather, range, bounds);

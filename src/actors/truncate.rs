@@ -12,13 +12,13 @@
 //! - I1 (D42). When it is over, no entry shows a page beyond the end, nor a copy of one.
 //! - I2. A folio that leaves the file is mapped by nobody: it is locked, so nobody enters it.
 
-use crate::mm::{AddressSpace, LockedTable, Mm, Vma};
+use crate::mm::{AddressSpace, LockedTable, Mm, Vma, find_pmd};
 use crate::phys::{CpuId, Mapping, Pfn};
 use crate::platform::{Platform, enter, remark};
 use crate::x86::VirtAddr;
 
 use super::gather::Gather;
-use super::zap::{find_pmd, unmap_page_range, zap_present};
+use super::zap::{unmap_page_range, zap_entry};
 
 /// Gives a file a new size, in pages. What lies beyond is gone; what a larger size adds reads as zeros. `mms` are the
 /// address spaces that may map it.
@@ -90,7 +90,7 @@ fn unmap_mapping_folio<P: Platform>(file: &AddressSpace<P>, mms: &[&Mm<P>], cpu:
                 if entry.is_present() && entry.pfn() == pfn {
                     let mut gather = Gather::new(mm, cpu);
                     let entry = table.clear(address);
-                    zap_present(mm, &mut gather, entry);
+                    zap_entry(mm, &mut gather, entry);
                     drop(table);
                     gather.finish();
                 }

@@ -4,8 +4,8 @@
 //! - I1 (D23). An entry is cleared before its page's mapping is uncounted, both under the table's lock.
 //! - I2 (D20). RSS is uncounted before the table's lock is released.
 
-use crate::mm::{EntryAt, HugeZap, LockedTable, Mm, RssKind, Vma, read_table, remove_rmap, zap_huge};
-use crate::platform::{Platform, enter};
+use crate::mm::{EntryAt, HugeZap, LockedTable, Mm, RssKind, Vma, find_pmd, remove_rmap, under_migration, zap_huge};
+use crate::platform::{Platform, enter, remark};
 use crate::x86::{PteVal, VirtAddr};
 
 use super::gather::Gather;
@@ -33,7 +33,8 @@ pub(super) fn unmap_page_range<P: Platform>(
     );
 }
 
-/// What one PMD entry translates: a huge page, or a table of small ones.
+/// What one PMD entry translates: a huge page, or a table of small ones. Faults may go on meanwhile, so the entry may
+/// change between the looks at it: what is neither is looked at again.
 fn zap_pmd_range<P: Platform>(
     mm: &Mm<P>,
     gather: &mut Gather<'_, P>,
@@ -41,38 +42,47 @@ fn zap_pmd_range<P: Platform>(
     pmd: EntryAt,
     range: (VirtAddr, VirtAddr),
 ) {
-    match zap_huge(mm, gather.cpu(), vma, pmd, range) {
-        HugeZap::Zero => {}
-        HugeZap::Folio(folio) => gather.page(folio),
-        HugeZap::NotHuge => zap_pte_range(mm, gather, pmd, range.0, range.1),
+    loop {
+        match zap_huge(mm, gather.cpu(), vma, pmd, range) {
+            HugeZap::Zero => return,
+            HugeZap::Folio(folio) => return gather.page(folio),
+            HugeZap::None => return,
+            HugeZap::NotHuge => {}
+        }
+        if zap_pte_range(mm, gather, pmd, range).is_some() {
+            return;
+        }
+        remark::<P>(format_args!("the table is gone: look at the PMD again"));
     }
 }
 
-/// The PMD entry of an address, if all tables above it exist.
-pub(super) fn find_pmd<P: Platform>(mm: &Mm<P>, address: VirtAddr) -> Option<EntryAt> {
-    let mut at = EntryAt::of::<P>(mm.pgd(), P::GEOMETRY.levels, address);
-    while at.level > 2 {
-        let table = read_table(mm, at).target()?;
-        at = EntryAt::of::<P>(table, at.level - 1, address);
-    }
-    Some(at)
-}
-
-fn zap_pte_range<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, pmd: EntryAt, start: VirtAddr, end: VirtAddr) {
-    let Some(mut table) = LockedTable::offset_map_lock(mm, pmd) else { return };
+/// Empties the entries of a table; `None` if there is no table.
+fn zap_pte_range<P: Platform>(
+    mm: &Mm<P>,
+    gather: &mut Gather<'_, P>,
+    pmd: EntryAt,
+    (start, end): (VirtAddr, VirtAddr),
+) -> Option<()> {
+    let mut table = LockedTable::offset_map_lock(mm, pmd)?;
     let pages = (start.bytes()..end.bytes()).step_by(P::GEOMETRY.page_size() as usize).map(VirtAddr::user);
     for address in pages {
         if !table.get(address).is_none() {
             let entry = table.clear(address);
-            zap_present(mm, gather, entry);
+            zap_entry(mm, gather, entry);
         }
     }
+    Some(())
 }
 
-pub(super) fn zap_present<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {
-    assert!(entry.is_present(), "{entry:?}: no actor swaps or migrates pages yet");
+pub(super) fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {
+    if under_migration(entry).is_some() {
+        // Whoever moves the page has uncounted the mapping already, and its reference.
+        mm.add_rss_anon(-1);
+        return;
+    }
+    assert!(entry.is_present(), "{entry:?}: no actor swaps pages yet");
     if !entry.is_special() {
-        let page = mm.memory().page(entry.pfn());
+        let page = mm.memory().page(mm.memory().folio_of(entry.pfn()));
         let kind = RssKind::of(page.mapping());
         if kind != RssKind::Anon && entry.is_dirty() {
             // What hardware marked in the entry must outlive it (D37): the file system has to write it back.

@@ -143,14 +143,12 @@ fn check_invariants(
     let cpu = CpuId::new(0);
     mm.memory().drain_lru_batches(cpu);
     let mut evaluated = Evaluated::new();
-    let files = Files::default();
-    let mut quiet = Quiet { mm, layout: Layout::of(mm), tasks, ghost, files: &files };
-    let pages = quiet.layout.pages.len();
-    verify(&at_rest(), &quiet, &mut evaluated)?;
+    let (layout, files) = (Layout::of(mm), Files::default());
+    verify(&at_rest(), &Quiet { mm, layout: &layout, tasks, ghost, files: &files, kin: None }, &mut evaluated)?;
     exit_mmap(mm, cpu);
-    quiet.layout = Layout::default();
-    verify(&after_exit(), &quiet, &mut evaluated)?;
-    Ok((pages, evaluated))
+    let gone = Layout::default();
+    verify(&after_exit(), &Quiet { mm, layout: &gone, tasks, ghost, files: &files, kin: None }, &mut evaluated)?;
+    Ok((layout.pages.len(), evaluated))
 }
 
 #[cfg(test)]

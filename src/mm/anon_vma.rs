@@ -21,7 +21,9 @@ use super::vmf::{Effort, VmFault, Vmf};
 /// The VMAs that may map the pages of one origin.
 pub struct AnonVma<P: Platform> {
     id: AnonVmaId,
-    /// The first addresses of its VMAs (`anon_vma->rb_root`), under the root semaphore.
+    /// The first addresses of its VMAs (`anon_vma->rb_root`), under the root semaphore; the VMA of a forked process
+    /// has its parent's address, and counts again. Each `anon_vma` has a semaphore of its own: that those of a family
+    /// share one is not modelled.
     root: RwSem<P, Vec<u64>>,
 }
 
@@ -39,7 +41,14 @@ impl<P: Platform> AnonVma<P> {
     /// Removes a VMA (`unlink_anon_vmas`).
     pub fn unlink(&self, vma: &Vma<P>) {
         let start = vma.start().bytes();
-        self.root.write().retain(|linked| *linked != start);
+        let mut linked = self.root.write();
+        let place = linked.iter().position(|linked| *linked == start).expect("it was linked");
+        linked.swap_remove(place);
+    }
+
+    /// One of its VMAs starts elsewhere now.
+    pub(super) fn moved(&self, old: u64, new: u64) {
+        self.root.write().iter_mut().find(|linked| **linked == old).into_iter().for_each(|linked| *linked = new);
     }
 
     /// Locks the starts of its VMAs for a change (`anon_vma_lock_write`).
@@ -96,6 +105,19 @@ pub(super) fn vmf_anon_prepare<'m, P: Platform>(vmf: Vmf<'m, P>) -> Prepared<'m,
             Prepared::Ready(_, id) => format!("anon_vma {:#x}", id.0),
             Prepared::Retry(result) => result.words(),
         },
+    )
+}
+
+/// A VMA like `parent` for the address space of a child, with an `anon_vma` of its own if the parent has one
+/// (`vm_area_dup`, `anon_vma_fork`). To take over one that a dead process left behind is not modelled.
+pub fn fork_vma<P: Platform>(child: &Mm<P>, task: &Task, parent: &Vma<P>) -> Vma<P> {
+    enter::<P>("anon_vma_fork", format_args!("vma={parent:?}")).run(
+        || {
+            let new =
+                || Arc::new(AnonVma { id: task.next_anon_vma(), root: RwSem::new("anon_vma->rwsem", Vec::new()) });
+            parent.forked(parent.anon_vma().map(|_| new()), child.pgd())
+        },
+        |child| child.anon_vma().map_or("none".to_owned(), |anon_vma| format!("anon_vma {:#x}", anon_vma.id.0)),
     )
 }
 

@@ -84,19 +84,29 @@ pub(super) fn vmf_pte_changed<P: Platform>(vmf: &Vmf<'_, P>, table: &LockedTable
 pub(super) fn alloc_anon_folio<P: Platform>(vmf: &Vmf<'_, P>) -> Result<Pfn, OutOfMemory> {
     enter::<P>("alloc_anon_folio", format_args!("address={}", vmf.address)).run(
         || {
-            let memory = vmf.mm.memory();
-            let pfn = memory.alloc_page(vmf.task.cpu(), PageState::User)?;
-            let charged = enter::<P>("mem_cgroup_charge", format_args!("page={pfn}")).run(
-                || memory.memcg().charge(vmf.task.cpu()),
-                |result| result.map_or_else(|_| "-ENOMEM".to_owned(), |()| "0".to_owned()),
-            );
-            if charged.is_err() {
-                memory.free_uncharged(vmf.task.cpu(), pfn);
-                return Err(OutOfMemory);
-            }
-            memory.clear_page(pfn);
+            let pfn = alloc_charged_folio(vmf)?;
+            vmf.mm.memory().clear_page(pfn);
             Ok(pfn)
         },
-        |result| result.map_or_else(|_| "NULL".to_owned(), |pfn| format!("page {pfn}")),
+        tell_page,
     )
+}
+
+/// A page that holds anything, charged to the cgroup (`folio_prealloc`).
+pub(super) fn alloc_charged_folio<P: Platform>(vmf: &Vmf<'_, P>) -> Result<Pfn, OutOfMemory> {
+    let memory = vmf.mm.memory();
+    let pfn = memory.alloc_page(vmf.task.cpu(), PageState::User)?;
+    let charged = enter::<P>("mem_cgroup_charge", format_args!("page={pfn}")).run(
+        || memory.memcg().charge(vmf.task.cpu()),
+        |result| result.map_or_else(|_| "-ENOMEM".to_owned(), |()| "0".to_owned()),
+    );
+    if charged.is_err() {
+        memory.free_uncharged(vmf.task.cpu(), pfn);
+        return Err(OutOfMemory);
+    }
+    Ok(pfn)
+}
+
+fn tell_page(result: &Result<Pfn, OutOfMemory>) -> String {
+    result.map_or_else(|_| "NULL".to_owned(), |pfn| format!("page {pfn}"))
 }

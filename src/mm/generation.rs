@@ -21,6 +21,15 @@ pub enum VmaLocking {
     PerVma,
 }
 
+/// How a write to a write-protected anonymous page finds out that it need not copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CowReuse {
+    /// One entry maps it (`reuse_swap_page`).
+    MapCount,
+    /// It is marked as exclusive, or nobody else has a reference (`PageAnonExclusive`, `wp_can_reuse_anon_folio`).
+    AnonExclusive,
+}
+
 impl Generation {
     /// Every generation.
     pub const ALL: [Self; 2] = [Self::G2, Self::G6];
@@ -30,6 +39,14 @@ impl Generation {
         match self {
             Self::G2 => VmaLocking::MmapLockOnly,
             Self::G6 => VmaLocking::PerVma,
+        }
+    }
+
+    /// How it decides whether to copy a page on write.
+    pub const fn cow_reuse(self) -> CowReuse {
+        match self {
+            Self::G2 => CowReuse::MapCount,
+            Self::G6 => CowReuse::AnonExclusive,
         }
     }
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::locks::Spin;
 use crate::phys::{CpuId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
-use crate::platform::{Arc, Platform, Tally};
+use crate::platform::{Arc, AtomicWord, Ordering, Platform, Tally};
 use crate::x86::Machine;
 
 use super::entry_at::EntryAt;
@@ -29,6 +29,7 @@ pub struct Mm<P: Platform> {
     rss_file_pages: P::Counter,
     rss_shmem_pages: P::Counter,
     pgtables_bytes: P::Counter,
+    write_protect_seq: P::AtomicU64,
 }
 
 /// What a page counts as in an address space's RSS (`MM_ANONPAGES`, `MM_FILEPAGES`, `MM_SHMEMPAGES`).
@@ -91,6 +92,7 @@ impl<P: Platform> Mm<P> {
             rss_file_pages: P::Counter::default(),
             rss_shmem_pages: P::Counter::default(),
             pgtables_bytes: P::Counter::default(),
+            write_protect_seq: P::AtomicU64::new(0),
         })
     }
 
@@ -170,6 +172,26 @@ impl<P: Platform> Mm<P> {
     /// Counts tables linked or, if negative, unlinked (`mm_inc_nr_ptes` and its kin).
     pub fn add_tables(&self, tables: i64) {
         self.pgtables_bytes.add(tables * P::GEOMETRY.page_size() as i64);
+    }
+
+    /// Runs what write-protects pages that two processes are going to share: meanwhile `write_protect_seq` is odd, and
+    /// whoever takes references without a lock (GUP-fast) must not believe that a page is exclusive.
+    pub(crate) fn write_protecting<R>(&self, protect: impl FnOnce() -> R) -> R {
+        // ORDER none: the mmap lock is held for writing, and nobody runs GUP-fast here.
+        self.write_protect_seq.fetch_add(1, Ordering::Relaxed);
+        let result = protect();
+        // ORDER none: as above.
+        self.write_protect_seq.fetch_add(1, Ordering::Relaxed);
+        result
+    }
+
+    /// D29: a page that is mapped ceases to be exclusive only while GUP-fast is fenced off.
+    pub(super) fn assert_write_protecting(&self) {
+        if P::CHECKED {
+            // ORDER none: as `write_protecting`.
+            let seq = self.write_protect_seq.load(Ordering::Relaxed);
+            assert!(seq % 2 == 1, "D29: a mapped page ceases to be exclusive while write_protect_seq is {seq}");
+        }
     }
 
     /// The word of an entry. Whoever uses it says by which ordering.

@@ -18,8 +18,11 @@
 //! do_fault                   do_fault > do_read_fault, do_cow_fault, do_shared_fault
 //! filemap                      filemap_map_pages, filemap_fault
 //! finish_fault                 finish_fault, set_pte_range
-//! wp_page                    do_wp_page
-//! wp_page_shared             wp_page_shared
+//! swap_page                  do_swap_page > migration_entry_wait
+//! numa_page                  do_numa_page > migrate_folio
+//! wp_page                    do_wp_page > wp_can_reuse_anon_folio, wp_page_reuse
+//! wp_page_copy                 wp_page_copy
+//! wp_page_shared               wp_page_shared
 //! pte_table                    pte_alloc, pte_offset_map_lock
 //! ```
 
@@ -40,12 +43,16 @@ mod generation;
 mod handle_mm_fault;
 mod handle_pte_fault;
 mod huge_memory;
+mod migrate;
 mod mm_struct;
 mod mmap;
 mod mmap_lock;
+mod numa_page;
 mod preallocated;
 mod pte_table;
+mod pte_update;
 mod rmap;
+mod swap_page;
 mod task;
 mod user_fault;
 mod vm_flags;
@@ -55,25 +62,30 @@ mod vma_tree;
 mod vmf;
 mod walk;
 mod wp_page;
+mod wp_page_copy;
+mod wp_page_g2;
 mod wp_page_shared;
 
-pub use anon_vma::AnonVma;
+pub use anon_vma::{AnonVma, fork_vma};
 pub use ending::{BusCode, Ending, FaultCode, Oops};
 pub use entry_at::EntryAt;
 pub use exception::Process;
 pub use fault_flags::FaultFlags;
 pub use fault_lock::{FaultLock, FaultLockKind};
 pub use filemap::{AddressSpace, Behaviour, FaultOp, IMmap, MapPages, PageMkwrite, Reads, Space, VmaFile, file_word};
-pub use generation::{Generation, VmaLocking};
+pub use generation::{CowReuse, Generation, VmaLocking};
 pub use huge_memory::{HugeZap, LockedPmd, split_at, zap_huge};
+pub use migrate::{Migrated, migrate_folio};
 pub use mm_struct::{Mm, MmError, RssKind};
 pub use mmap::{MapError, Placement, Protection, mmap};
 pub use mmap_lock::{MmapLock, MmapWriteGuard};
 pub use pte_table::{LockedTable, PteTable};
-pub use rmap::remove_rmap;
+pub(crate) use pte_table::{pmdp_get_lockless, pte_alloc};
+pub use rmap::{dup_anon_rmap, folio_add_file_rmap, remove_rmap};
+pub(crate) use swap_page::under_migration;
 pub use task::{FaultCounts, Signal, Signals, Task};
 pub use vm_flags::{VmFlags, WriteNotify};
 pub use vma::{Vma, WritableVma};
 pub use vma_tree::VmaTree;
 pub use vmf::{Effort, FaultError, VmFault};
-pub(crate) use walk::read_table;
+pub(crate) use walk::{find_pmd, pmd_of, read_table};

@@ -102,6 +102,11 @@ impl<'m, P: Platform> LockedTable<'m, P> {
         remark::<P>(format_args!("PTE[{}] = {:#x}", at.index, pte.bits()));
     }
 
+    /// The word of an address's entry, for updates that have a reason of their own.
+    pub(super) fn word(&self, address: VirtAddr) -> &P::AtomicU64 {
+        self.table.mm.entry(self.table.at(address))
+    }
+
     /// D23: a page is counted as mapped before an entry shows it.
     fn assert_mapped(&self, pte: PteVal) {
         if P::CHECKED && pte.is_present() && !pte.is_special() {
@@ -118,7 +123,7 @@ impl<'m, P: Platform> LockedTable<'m, P> {
 }
 
 /// Makes sure that the PMD entry points to a PTE table (`pte_alloc`).
-pub(super) fn pte_alloc<P: Platform>(mm: &Mm<P>, task: &Task, pmd: EntryAt) -> Result<(), OutOfMemory> {
+pub(crate) fn pte_alloc<P: Platform>(mm: &Mm<P>, task: &Task, pmd: EntryAt) -> Result<(), OutOfMemory> {
     enter::<P>("pte_alloc", format_args!("pmd={}", pmd)).run(
         || {
             if pmdp_get_lockless(mm, pmd).state() != PmdState::None {

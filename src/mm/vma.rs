@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use crate::phys::Pfn;
 use crate::platform::{Arc, Platform, RaceCell, SetOnce};
 use crate::x86::{EntryFlags, VirtAddr};
 
@@ -22,6 +23,8 @@ pub struct Vma<P: Platform> {
     end: RaceCell<P, VirtAddr>,
     flags: RaceCell<P, VmFlags>,
     anon_vma: SetOnce<P, Arc<AnonVma<P>>>,
+    /// The `anon_vma`s of the processes that it was forked from: its pages may be theirs (`anon_vma_chain`).
+    inherited: Vec<Arc<AnonVma<P>>>,
     file: Option<VmaFile<P>>,
     pub(super) lock: VmaLock<P>,
 }
@@ -43,6 +46,7 @@ impl<P: Platform> Vma<P> {
             end: RaceCell::new(UPHOLDS, end),
             flags: RaceCell::new(UPHOLDS, flags),
             anon_vma: SetOnce::empty(),
+            inherited: Vec::new(),
             file: None,
             lock: VmaLock::new(),
         }
@@ -106,6 +110,25 @@ impl<P: Platform> Vma<P> {
         self.anon_vma.get()
     }
 
+    /// Every `anon_vma` that its pages may be from: its own, and those that it inherited.
+    pub fn anon_vmas(&self) -> impl Iterator<Item = &Arc<AnonVma<P>>> {
+        self.anon_vma().into_iter().chain(&self.inherited)
+    }
+
+    /// A VMA like this one for the address space of a child (`vm_area_dup`). Its pages may be from every `anon_vma` that
+    /// this one's are from, and new ones will be from `own` (`anon_vma_fork`); `root` is its root table. The child's pages are not locked in
+    /// memory.
+    pub(super) fn forked(&self, own: Option<Arc<AnonVma<P>>>, root: Pfn) -> Self {
+        let mut child = Self::new(self.start(), self.end(), self.flags() - (VmFlags::LOCKED | VmFlags::LOCKONFAULT));
+        child.file = self.file.as_ref().map(|file| file.of_root(root));
+        if let Some(own) = own {
+            child.inherited = self.anon_vmas().map(Arc::clone).collect();
+            child.anon_vma = SetOnce::with(own);
+            child.anon_vmas().for_each(|anon_vma| anon_vma.link(&child));
+        }
+        child
+    }
+
     pub(super) fn set_anon_vma(&self, anon_vma: Arc<AnonVma<P>>) -> Result<(), Arc<AnonVma<P>>> {
         self.anon_vma.set(anon_vma).map(drop)
     }
@@ -136,7 +159,8 @@ impl<P: Platform> Vma<P> {
         upper.file = self.file.as_ref().map(|file| file.of_root(file.root()));
         if let Some(anon_vma) = self.anon_vma() {
             upper.anon_vma = SetOnce::with(Arc::clone(anon_vma));
-            anon_vma.link(&upper);
+            upper.inherited.clone_from(&self.inherited);
+            upper.anon_vmas().for_each(|anon_vma| anon_vma.link(&upper));
         }
         upper
     }

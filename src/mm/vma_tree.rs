@@ -70,6 +70,11 @@ impl<P: Platform> VmaTree<P> {
         self.vmas.iter().map(|vma| &**vma)
     }
 
+    /// All VMAs, lowest first, to keep while the tree changes.
+    pub fn all(&self) -> Vec<Arc<Vma<P>>> {
+        self.vmas.clone()
+    }
+
     /// Whether any VMA touches the pages from `start` up to `end`.
     pub fn overlaps(&self, start: VirtAddr, end: VirtAddr) -> bool {
         self.vmas.get(self.first_ending_after(start)).is_some_and(|vma| vma.start() < end)

@@ -55,7 +55,8 @@ pub(super) fn __handle_mm_fault<'m, P: Platform>(
     )
 }
 
-fn pmd_of<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr) -> Result<EntryAt, OutOfMemory> {
+/// The PMD entry of an address, with the tables above it allocated if they are missing.
+pub(crate) fn pmd_of<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr) -> Result<EntryAt, OutOfMemory> {
     let pgd = pgd_offset(mm, address);
     let p4d = p4d_alloc::<P>(pgd);
     let pud = alloc_level(mm, task, p4d, address, ("pud_alloc", "__pud_alloc", 3))?;
@@ -108,6 +109,16 @@ fn parent_name(level: u32) -> &'static str {
 pub(crate) fn read_table<P: Platform>(mm: &Mm<P>, at: EntryAt) -> TableVal {
     // ORDER O1: pairs with `link_table`.
     TableVal::from_bits(mm.entry(at).load(Ordering::Acquire))
+}
+
+/// The PMD entry of an address, if all tables above it exist.
+pub(crate) fn find_pmd<P: Platform>(mm: &Mm<P>, address: VirtAddr) -> Option<EntryAt> {
+    let mut at = EntryAt::of::<P>(mm.pgd(), P::GEOMETRY.levels, address);
+    while at.level > 2 {
+        let table = read_table(mm, at).target()?;
+        at = EntryAt::of::<P>(table, at.level - 1, address);
+    }
+    Some(at)
 }
 
 /// Allocates a table and links it, unless another fault does so first (`__pud_alloc`, `__pmd_alloc`).

@@ -1,71 +1,117 @@
-//! A write to a page that is mapped without the right to write (`mm/memory.c`, `do_wp_page`, `wp_page_copy`).
+//! A write to a page that is mapped without the right to write (`mm/memory.c`, `do_wp_page`).
 //!
-//! So far the only such page in a VMA that may be written is the zero page that a read mapped.
+//! ```text
+//!   shared mapping ──────────────> wp_page_shared: the page itself is written
+//!   private, exclusive ──────────> wp_page_reuse
+//!   private, last to refer to it > wp_can_reuse_anon_folio ──> wp_page_reuse, exclusive from now on
+//!   private, anything else ──────> wp_page_copy
+//! ```
+//!
+//! # Invariants
+//! - I1 (D26). An entry becomes writable only if its page is exclusive, or belongs to a shared mapping.
+//! - I2 (M22). A page becomes exclusive only while its lock is held and the only reference is the entry's: then no other
+//!   process, no cache and no walker can come to it.
 
+use crate::phys::{Mapping, Page, Pfn};
 use crate::platform::{Platform, enter, remark};
-use crate::x86::PteVal;
+use crate::x86::{EntryFlags, PteVal};
 
-use super::anon_vma::{Prepared, vmf_anon_prepare};
-use super::anonymous::alloc_anon_folio;
-use super::handle_pte_fault::writable_entry;
+use super::fault_flags::FaultFlags;
+use super::generation::CowReuse;
+use super::handle_pte_fault::maybe_mkwrite;
 use super::pte_table::LockedTable;
-use super::rmap::folio_add_new_anon_rmap;
+use super::rmap::folio_move_anon_rmap;
 use super::vm_flags::VmFlags;
-use super::vmf::{FaultError, VmFault, Vmf};
+use super::vmf::{VmFault, Vmf};
+use super::wp_page_copy::wp_page_copy;
+use super::wp_page_g2::wp_page_by_mapcount;
 use super::wp_page_shared::wp_page_shared;
 
-/// Gives the writer a page of its own; `table` is locked and holds `orig`.
+/// Gives the writer a page that it may write; `table` is locked and holds `orig`.
+///
+/// The entry may be write-protected for userfaultfd, too: nobody registers it here, so that is not asked.
 pub(super) fn do_wp_page<'m, P: Platform>(vmf: Vmf<'m, P>, table: LockedTable<'m, P>, orig: PteVal) -> VmFault<'m, P> {
     enter::<P>("do_wp_page", format_args!("address={}, pte={orig}", vmf.address)).run(
         || {
             if vmf.vma().flags().contains(VmFlags::SHARED) {
                 return wp_page_shared(vmf, table, orig);
             }
-            assert!(orig.is_special(), "{orig:?}: nobody write-protects pages yet, so this must be the zero page");
-            drop(table);
-            wp_page_copy(vmf, orig)
+            match (vm_normal_page(orig), vmf.mm.generation().cow_reuse()) {
+                (None, _) => {
+                    drop(table);
+                    wp_page_copy(vmf, orig, None)
+                }
+                (Some(old), CowReuse::AnonExclusive) => wp_page_private(vmf, table, orig, old),
+                (Some(old), CowReuse::MapCount) => wp_page_by_mapcount(vmf, table, orig, old),
+            }
         },
         VmFault::words,
     )
 }
 
-/// Copies the page: a copy of the zero page is a zeroed page.
-fn wp_page_copy<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal) -> VmFault<'m, P> {
-    enter::<P>("wp_page_copy", format_args!("address={}", vmf.address)).run(
-        || {
-            let (vmf, anon_vma) = match vmf_anon_prepare(vmf) {
-                Prepared::Ready(vmf, anon_vma) => (vmf, anon_vma),
-                Prepared::Retry(result) => return result,
-            };
-            let Ok(pfn) = alloc_anon_folio(&vmf) else { return vmf.failed(FaultError::Oom) };
-            let memory = vmf.mm.memory();
-            // pte_same (M19): another write may have copied the page already.
-            let table = LockedTable::offset_map_lock(vmf.mm, vmf.pmd).filter(|table| table.get(vmf.address) == orig);
-            let Some(mut table) = table else {
-                remark::<P>(format_args!("another fault came first"));
-                memory.put_page(vmf.task.cpu(), pfn);
-                return vmf.handled();
-            };
-            vmf.mm.add_rss_anon(1);
-            ptep_clear_flush(&vmf, &mut table);
-            folio_add_new_anon_rmap(&vmf, pfn, anon_vma);
-            memory.add_to_lru(vmf.task.cpu(), pfn);
-            table.set(vmf.address, writable_entry(&vmf, pfn));
+/// The page of a present entry; `None` for the zero page and raw frames, which nobody counts (`vm_normal_page`).
+pub(super) fn vm_normal_page(entry: PteVal) -> Option<Pfn> {
+    (!entry.is_special()).then(|| entry.pfn())
+}
+
+fn wp_page_private<'m, P: Platform>(
+    vmf: Vmf<'m, P>,
+    table: LockedTable<'m, P>,
+    orig: PteVal,
+    old: Pfn,
+) -> VmFault<'m, P> {
+    let memory = vmf.mm.memory();
+    let (page, folio) = (memory.page(old), memory.page(memory.folio_of(old)));
+    let is_anon = matches!(folio.mapping(), Mapping::Anon(_));
+    if is_anon && (page.is_anon_exclusive() || wp_can_reuse_anon_folio(&vmf, folio)) {
+        page.set_anon_exclusive();
+        if vmf.flags.contains(FaultFlags::UNSHARE) {
+            remark::<P>(format_args!("the page is not shared, and nobody writes"));
             drop(table);
-            vmf.handled()
+            return vmf.handled();
+        }
+        let mut table = table;
+        wp_page_reuse(&vmf, &mut table, orig);
+        drop(table);
+        return vmf.handled();
+    }
+    folio.get();
+    drop(table);
+    wp_page_copy(vmf, orig, Some(old))
+}
+
+/// Whether nobody but this entry refers to an anonymous folio; the table's lock is held. Of a large one, it cannot tell. There is no swap cache and no
+/// KSM, which would have a reference each.
+fn wp_can_reuse_anon_folio<P: Platform>(vmf: &Vmf<'_, P>, page: &Page<P>) -> bool {
+    enter::<P>("wp_can_reuse_anon_folio", format_args!("refcount={}", page.refcount())).run(
+        || {
+            if page.order() > 0 || page.refcount() > 3 {
+                return false;
+            }
+            // The CPU's own batch may be what refers to the page. Linux asks first whether the page is on a list yet.
+            vmf.mm.memory().drain_lru_batch(vmf.task.cpu());
+            if page.refcount() > 1 || !page.folio().lock().try_lock() {
+                return false;
+            }
+            // The second test (M22), under the folio lock: who found the page in the meantime has a reference now.
+            let is_last = page.refcount_after_puts() == 1;
+            if is_last {
+                folio_move_anon_rmap(vmf, page);
+            }
+            page.folio().lock().unlock();
+            is_last
         },
-        VmFault::words,
+        |reuse| reuse.to_string(),
     )
 }
 
-/// Clears the entry and waits until no CPU can use the old one (M20), so that old and new are never visible together.
-fn ptep_clear_flush<P: Platform>(vmf: &Vmf<'_, P>, table: &mut LockedTable<'_, P>) {
-    enter::<P>("ptep_clear_flush", format_args!("address={}", vmf.address)).run(
+/// Makes the entry writable (`wp_page_reuse`). An entry gains rights, so no CPU has to forget anything.
+pub(super) fn wp_page_reuse<P: Platform>(vmf: &Vmf<'_, P>, table: &mut LockedTable<'_, P>, orig: PteVal) {
+    enter::<P>("wp_page_reuse", format_args!("address={}", vmf.address)).run(
         || {
-            let old = table.clear(vmf.address);
-            vmf.mm.machine().shoot_down();
-            old
+            let entry = maybe_mkwrite(vmf.vma(), orig.with(EntryFlags::ACCESSED).dirtied());
+            table.set_access_flags(vmf.address, entry);
         },
-        |old| old.to_string(),
+        |()| String::new(),
     );
 }

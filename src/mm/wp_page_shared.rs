@@ -10,13 +10,13 @@
 
 use crate::phys::{Mapping, Pfn};
 use crate::platform::{Arc, Platform, enter, remark};
-use crate::x86::{EntryFlags, PteVal};
+use crate::x86::PteVal;
 
 use super::do_fault::vmf_can_call_fault;
 use super::filemap::{AddressSpace, Allowed, PageMkwrite, may_drop_fault_lock};
 use super::pte_table::LockedTable;
-use super::vm_flags::VmFlags;
 use super::vmf::{Effort, FaultError, VmFault, Vmf};
+use super::wp_page::wp_page_reuse;
 
 /// What asking the file system came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,13 +138,6 @@ fn finish_mkwrite_fault<P: Platform>(vmf: &Vmf<'_, P>, orig: PteVal) -> bool {
         },
         |same| if *same { "0".to_owned() } else { "VM_FAULT_NOPAGE".to_owned() },
     )
-}
-
-/// Lets the entry write to the page that it has. No CPU needs to be told of a right that is added.
-fn wp_page_reuse<P: Platform>(vmf: &Vmf<'_, P>, table: &mut LockedTable<'_, P>, orig: PteVal) {
-    let young = orig.with(EntryFlags::ACCESSED);
-    let may_write = vmf.vma().flags().contains(VmFlags::WRITE);
-    table.set(vmf.address, if may_write { young.dirty_and_writable() } else { young });
 }
 
 /// Ends a write fault of a shared, locked page: the page is dirty, and too many dirty pages make the writer wait, without

@@ -1,9 +1,9 @@
-//! Invariants of files: D32 to D34, D37 through the page cache, D42, D57.
+//! Invariants of files: D33, D34, D37 through the page cache, D42, D57.
 
 use crate::mm::{FaultOp, Mm, VmFlags, Vma, WriteNotify};
 use crate::phys::{Contents, Mapping, PageState, Pfn};
 use crate::platform::Platform;
-use crate::x86::{EntryFlags, PteVal, VirtAddr};
+use crate::x86::{PteVal, VirtAddr};
 
 use super::folios::word_at;
 use super::layout::Quiet;
@@ -25,24 +25,6 @@ fn each_mapped<P: Platform>(
 
 fn is_of_a_file<P: Platform>(mm: &Mm<P>, entry: PteVal) -> bool {
     !entry.is_special() && matches!(mm.memory().page(entry.pfn()).mapping(), Mapping::File(_) | Mapping::Shmem(_))
-}
-
-pub(super) fn rights<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
-    each_mapped(quiet, |address, entry, vma| {
-        let flags = vma.flags();
-        let too_much = [
-            (entry.is_writable(), VmFlags::WRITE),
-            (
-                entry.flags().contains(EntryFlags::PRESENT) && !entry.flags().contains(EntryFlags::NO_EXECUTE),
-                VmFlags::EXEC,
-            ),
-            (entry.flags().contains(EntryFlags::PRESENT), VmFlags::ACCESS),
-        ];
-        match too_much.into_iter().find(|(given, right)| *given && !flags.intersects(*right)) {
-            Some((_, right)) => Err(format!("{address} has the entry {entry} in {vma:?}, which has not {right:?}")),
-            None => Ok(1),
-        }
-    })
 }
 
 pub(super) fn private_is_read_only<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {

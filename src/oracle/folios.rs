@@ -15,7 +15,7 @@ pub(super) fn word_at<P: Platform>(memory: &PhysMem<P>, pfn: Pfn, word: usize) -
 }
 
 /// Entries that map a page of a user's own.
-fn counted<P: Platform>(quiet: &Quiet<'_, P>) -> impl Iterator<Item = (VirtAddr, PteVal)> {
+pub(super) fn counted<P: Platform>(quiet: &Quiet<'_, P>) -> impl Iterator<Item = (VirtAddr, PteVal)> {
     quiet
         .layout
         .pages
@@ -44,7 +44,7 @@ pub(super) fn allocated<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String
 pub(super) fn mapcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let mut evaluated = 0;
     for (pfn, page) in user_pages(quiet) {
-        let (mapcount, mapped) = (page.mapcount(), quiet.layout.mappings(pfn));
+        let (mapcount, mapped) = (page.mapcount(), quiet.mappings(pfn));
         if mapcount != mapped {
             return Err(format!("page {pfn} has mapcount {mapcount}, and {mapped} entries map it"));
         }
@@ -101,13 +101,16 @@ pub(super) fn rss<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
 
 /// Words that no store touched still hold the zeros that the kernel wrote.
 pub(super) fn contents<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
-    let stored = Allowed::new(quiet.ghost, &quiet.files.shown);
+    let logs = [Some(quiet.ghost), quiet.kin.map(|kin| kin.ghost)].into_iter().flatten();
+    let stored: Vec<_> = logs.map(|logs| Allowed::new(logs, &quiet.files.shown)).collect();
     let mut evaluated = 0;
     for (page, entry) in quiet.layout.pages.iter().filter(|(_, entry)| entry.is_present()) {
         for word in 0..P::GEOMETRY.entries() {
             let address = page.offset(word as u64 * 8);
             let held = word_at(quiet.mm.memory(), entry.pfn(), word);
-            if !stored.is_stored(address) && !stored.unstored(address).contains(&held) {
+            let explained =
+                |stored: &Allowed<'_>| stored.is_stored(address) || stored.unstored(address).contains(&held);
+            if !stored.iter().any(explained) {
                 return Err(format!("nobody stored to {address}, which holds {held:#x}"));
             }
             evaluated += 1;
@@ -127,12 +130,7 @@ pub(super) fn findable<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
         let page = quiet.mm.memory().page(entry.pfn());
         let vma = vmas.iter().find(|vma| vma.contains(address));
         let vma = vma.ok_or_else(|| format!("{address} maps page {} outside of every VMA", entry.pfn()))?;
-        let findable = match page.mapping() {
-            Mapping::None => false,
-            Mapping::Anon(id) => vma.anon_vma().is_some_and(|anon_vma| anon_vma.id() == id) && linked(vma),
-            file @ (Mapping::File(_) | Mapping::Shmem(_)) => linked_to_file(vma, file),
-        };
-        if !findable || page.index() != vma.linear_page_index(address) {
+        if !leads_to(page.mapping(), vma) || page.index() != vma.linear_page_index(address) {
             let (mapping, index) = (page.mapping(), page.index());
             return Err(format!("page {} is {mapping:?} at index {index:#x}, not found from {vma:?}", entry.pfn()));
         }
@@ -141,16 +139,19 @@ pub(super) fn findable<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
     Ok(evaluated)
 }
 
-/// The VMA shows that file, and the file knows.
-fn linked_to_file<P: Platform>(vma: &Vma<P>, page: Mapping) -> bool {
-    vma.file().is_some_and(|file| {
-        let mapped = file.mapping().i_mmap().read();
-        file.mapping().mapping() == page && mapped.iter().any(|linked| std::ptr::eq(&**linked, vma))
-    })
-}
-
-fn linked<P: Platform>(vma: &Vma<P>) -> bool {
-    vma.anon_vma().is_some_and(|anon_vma| anon_vma.vma_starts().contains(&vma.start().bytes()))
+/// Whether the VMA is linked where the mapping of a page leads to.
+fn leads_to<P: Platform>(mapping: Mapping, vma: &Vma<P>) -> bool {
+    match mapping {
+        Mapping::None => false,
+        Mapping::Anon(id) => {
+            let mut anon_vmas = vma.anon_vmas().filter(|anon_vma| anon_vma.id() == id);
+            anon_vmas.any(|anon_vma| anon_vma.vma_starts().contains(&vma.start().bytes()))
+        }
+        Mapping::File(_) | Mapping::Shmem(_) => vma.file().is_some_and(|file| {
+            let mapped = file.mapping().i_mmap().read();
+            file.mapping().mapping() == mapping && mapped.iter().any(|linked| std::ptr::eq(&**linked, vma))
+        }),
+    }
 }
 
 pub(super) fn zero_page<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {

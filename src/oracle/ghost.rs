@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
-use super::layout::Quiet;
+use super::layout::{Quiet, Relation};
 use super::shown::{Shows, at_first, behind, in_file, word_of};
 
 /// Something that a task did to memory.
@@ -18,6 +18,10 @@ pub enum GhostEvent {
     Stored(VirtAddr, u64),
     /// It loaded a whole word.
     Loaded(VirtAddr, u64),
+    /// The kernel forgets on its behalf that the page at an address was written.
+    Cleaned(VirtAddr),
+    /// It forked, and the child has what memory held then.
+    Forked,
     /// It discards a range, from now on.
     Discards {
         /// The first address.
@@ -57,6 +61,8 @@ pub(super) struct Allowed<'a> {
     logs: &'a [GhostLog],
     stores: BTreeMap<VirtAddr, Vec<Store>>,
     shown: &'a [Shows],
+    /// The logs of the process that memory was inherited from.
+    inherited: Option<Box<Allowed<'a>>>,
 }
 
 impl<'a> Allowed<'a> {
@@ -69,7 +75,28 @@ impl<'a> Allowed<'a> {
                 }
             }
         }
-        Self { logs, stores, shown }
+        Self { logs, stores, shown, inherited: None }
+    }
+
+    /// What the logs of a process and of the one that it was forked from allow. Stores to a file are looked for in the
+    /// process's own logs only: no scenario has a child that maps one shared.
+    pub(super) fn of<P: Platform>(quiet: &Quiet<'a, P>) -> Self {
+        let parent = quiet.kin.filter(|kin| kin.relation == Relation::Parent);
+        let shown = &quiet.files.shown;
+        let inherited = parent.map(|kin| Box::new(Self::new(kin.ghost, shown)));
+        Self { inherited, ..Self::new(quiet.ghost, shown) }
+    }
+
+    /// What a word may have held at the moment of the fork.
+    fn when_forked(&self, address: VirtAddr) -> BTreeSet<u64> {
+        let find = |log: &GhostLog| log.events.iter().position(|event| *event == GhostEvent::Forked);
+        let forked = self.logs.iter().enumerate().find_map(|(log, events)| Some((log, find(events)?)));
+        let (log, event) = forked.expect("a process with a child has forked");
+        match self.last(address, log, event) {
+            Some(stored) if self.logs[log].before_others => BTreeSet::from([stored]),
+            None if self.logs[log].before_others => self.at_first(address),
+            Some(_) | None => self.loadable(log, event, address),
+        }
     }
 
     /// Every word that somebody stored to.
@@ -82,6 +109,11 @@ impl<'a> Allowed<'a> {
         self.stores.contains_key(&word_of(self.shown, address))
     }
 
+    /// What was stored to the word, ever.
+    pub(super) fn stored_values(&self, address: VirtAddr) -> impl Iterator<Item = u64> + '_ {
+        self.stores(address).iter().map(|store| store.value)
+    }
+
     fn stores(&self, address: VirtAddr) -> &[Store] {
         self.stores.get(&address).map_or(&[], Vec::as_slice)
     }
@@ -92,17 +124,25 @@ impl<'a> Allowed<'a> {
         mine.next_back().map(|store| store.value)
     }
 
-    fn discarded(&self, address: VirtAddr) -> bool {
+    pub(super) fn discarded(&self, address: VirtAddr) -> bool {
         self.logs.iter().any(|log| log.discards(address))
     }
 
-    /// The values that a word may have had when the tasks began: what the set-up stored last, or what stood there at
-    /// first. A private mapping shows its file until the first store, and the file may change meanwhile.
+    /// The values that a word may have had when the tasks began: what the set-up stored last, what was inherited, or
+    /// what stood there at first.
     fn initially(&self, word: VirtAddr) -> BTreeSet<u64> {
         let setups = (0..self.logs.len()).filter(|log| self.logs[*log].before_others);
-        if let Some(stored) = setups.filter_map(|log| self.last(word, log, usize::MAX)).next_back() {
-            return BTreeSet::from([stored]);
+        let stored = setups.filter_map(|log| self.last(word, log, usize::MAX)).next_back();
+        match (stored, &self.inherited) {
+            (Some(stored), _) => BTreeSet::from([stored]),
+            (None, Some(parent)) => parent.when_forked(word),
+            (None, None) => self.at_first(word),
         }
+    }
+
+    /// What a word held before anybody stored to it. A private mapping shows its file until then, and the file may
+    /// change meanwhile.
+    fn at_first(&self, word: VirtAddr) -> BTreeSet<u64> {
         let mut values = BTreeSet::from([at_first(self.shown, word)]);
         if let Some(file) = behind(self.shown, word) {
             values.extend(self.stores(file).iter().map(|store| store.value));
@@ -114,14 +154,14 @@ impl<'a> Allowed<'a> {
     /// What a word may hold that nobody stored to.
     pub(super) fn unstored(&self, address: VirtAddr) -> BTreeSet<u64> {
         let word = word_of(self.shown, address);
-        let mut values = self.initially(word);
+        let mut values = self.at_first(word);
         values.extend(self.discarded(word).then_some(0));
         values
     }
 
     /// What the word may hold in the end: a last store, or nothing if it was never stored to or may have been
     /// discarded.
-    fn finally(&self, address: VirtAddr) -> BTreeSet<u64> {
+    pub(super) fn finally(&self, address: VirtAddr) -> BTreeSet<u64> {
         let tasks = (0..self.logs.len()).filter(|log| !self.logs[*log].before_others);
         let mut allowed: BTreeSet<u64> = tasks.filter_map(|log| self.last(address, log, usize::MAX)).collect();
         if allowed.is_empty() {
@@ -135,13 +175,13 @@ impl<'a> Allowed<'a> {
     }
 
     /// What a load may return that is event number `event` of its log.
-    fn loadable(&self, log: usize, event: usize, address: VirtAddr) -> BTreeSet<u64> {
+    pub(super) fn loadable(&self, log: usize, event: usize, address: VirtAddr) -> BTreeSet<u64> {
         let address = word_of(self.shown, address);
         let theirs = self.stores(address).iter().filter(|store| store.log != log);
         let concurrent = theirs.filter(|store| !self.logs[store.log].before_others);
         let mut allowed: BTreeSet<u64> = concurrent.map(|store| store.value).collect();
         match self.last(address, log, event) {
-            Some(own) => allowed.extend([own]),
+            Some(mine) => allowed.extend([mine]),
             None => allowed.extend(self.initially(address)),
         }
         if self.discarded(address) {
@@ -154,7 +194,7 @@ impl<'a> Allowed<'a> {
 
 /// D37: each completed store is visible to later loads until it is discarded.
 pub(super) fn no_lost_write<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
-    let allowed = Allowed::new(quiet.ghost, &quiet.files.shown);
+    let allowed = Allowed::of(quiet);
     let mut evaluated = 0;
     for address in allowed.words() {
         let held = word::<P>(quiet, address);
@@ -178,7 +218,7 @@ pub(super) fn no_lost_write<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, St
 }
 
 /// What a word holds; 0 if nothing is mapped there. A word of a file is in the page cache, or on the disk.
-fn word<P: Platform>(quiet: &Quiet<'_, P>, address: VirtAddr) -> u64 {
+pub(super) fn word<P: Platform>(quiet: &Quiet<'_, P>, address: VirtAddr) -> u64 {
     if let Some((file, byte)) = in_file(address) {
         let file = &quiet.files.files[file.0 as usize];
         let (index, word) = (byte / P::GEOMETRY.page_size(), (byte % P::GEOMETRY.page_size() / 8) as usize);

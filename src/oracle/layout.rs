@@ -13,6 +13,8 @@ use super::shown::Files;
 /// Every table and every mapped page of an address space.
 #[derive(Debug, Default)]
 pub struct Layout {
+    /// The root table; `None` for an address space that is gone.
+    pub root: Option<Pfn>,
     /// Tables below the root, with their levels, once for each entry that points to one.
     pub tables: Vec<(Pfn, u32)>,
     /// Entries of PTE tables that are not empty, with the addresses that they translate.
@@ -24,7 +26,7 @@ pub struct Layout {
 impl Layout {
     /// Reads the tables of `mm`.
     pub fn of<P: Platform>(mm: &Mm<P>) -> Self {
-        let mut layout = Self::default();
+        let mut layout = Self { root: Some(mm.pgd()), ..Self::default() };
         layout.read(mm, EntryAt { table: mm.pgd(), index: 0, level: P::GEOMETRY.levels }, 0);
         layout
     }
@@ -72,11 +74,45 @@ pub struct Quiet<'a, P: Platform> {
     /// The address space.
     pub mm: &'a Mm<P>,
     /// What its tables say.
-    pub layout: Layout,
+    pub layout: &'a Layout,
     /// The accounts of every task that ran in it.
     pub tasks: &'a [FaultCounts],
     /// What every task stored, loaded and discarded.
     pub ghost: &'a [GhostLog],
     /// The files, and what showed them.
     pub files: &'a Files<P>,
+    /// The process that it shares pages with, if it has forked or was forked.
+    pub kin: Option<Kin<'a>>,
+}
+
+/// Which end of a fork another process is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// It was forked from this one.
+    Child,
+    /// This one was forked from it.
+    Parent,
+}
+
+/// The other process, at rest too.
+#[derive(Clone, Copy, Debug)]
+pub struct Kin<'a> {
+    /// Which one it is.
+    pub relation: Relation,
+    /// What its tables say.
+    pub layout: &'a Layout,
+    /// What every task stored, loaded and discarded there.
+    pub ghost: &'a [GhostLog],
+}
+
+impl<P: Platform> Quiet<'_, P> {
+    /// The tables of this address space, and of the one that it shares pages with.
+    pub(super) fn layouts(&self) -> impl Iterator<Item = &Layout> {
+        [self.layout].into_iter().chain(self.kin.map(|kin| kin.layout))
+    }
+
+    /// Entries that map the frame, in either.
+    pub(super) fn mappings(&self, pfn: Pfn) -> i64 {
+        self.layouts().map(|layout| layout.mappings(pfn)).sum()
+    }
 }

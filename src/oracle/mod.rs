@@ -3,16 +3,18 @@
 //! The numbers are those of the list in `docs/invariants.md`. [`at_rest`] holds whenever nobody runs, [`after_exit`]
 //! once the address space is gone.
 
+mod cow;
 mod files;
 mod folios;
 mod ghost;
 mod invariant;
 mod layout;
 mod ledgers;
+mod rights;
 mod shown;
 mod tables;
 
 pub use ghost::{GhostEvent, GhostLog};
 pub use invariant::{Broken, Evaluated, Invariant, after_exit, at_rest, verify};
-pub use layout::{Layout, Quiet};
+pub use layout::{Kin, Layout, Quiet, Relation};
 pub use shown::{Files, Sharing, Shows, cut_away, file_address};

@@ -8,8 +8,8 @@ use crate::platform::Platform;
 use super::layout::Quiet;
 
 pub(super) fn one_owner<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
-    let mut owned = BTreeSet::from([quiet.mm.pgd()]);
-    for (table, level) in &quiet.layout.tables {
+    let mut owned: BTreeSet<_> = quiet.layouts().filter_map(|layout| layout.root).collect();
+    for (table, level) in quiet.layouts().flat_map(|layout| &layout.tables) {
         if !owned.insert(*table) {
             return Err(format!("two entries point to table {table} of level {level}"));
         }

@@ -14,9 +14,13 @@
 //!   reference. Everyone else reads it through an entry that happens-after the first and before the second.
 //! - I2 (D5, D22). `contents` is written when the frame's words are set up, and read by everyone who follows an entry
 //!   to them; without the publication that orders the two, that is a data race.
+//! - I3 (D27). `anon_exclusive` is read under the lock of any table that maps the page, and written by the one who is
+//!   alone with it: who maps it first, whose entry is the only one, or who holds its last reference. It needs no atomic.
 //!
 //! # Memory ordering
 //! - O1. `put` is `AcqRel`: whoever drops the last reference sees everything that others did with the page.
+//! - O2. `add_mapcount` is `AcqRel`: whoever finds one mapping left sees what was done through the others (Linux's
+//!   atomics are fully ordered here: `mm/memory.c` relies on it to keep the flush before the uncounting).
 
 use std::fmt;
 
@@ -170,6 +174,13 @@ impl<P: Platform> Page<P> {
         self.refcount.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// References to the page, and everything that those who dropped theirs did with it before: whoever finds that it is
+    /// the last to have one may do as it likes.
+    pub fn refcount_after_puts(&self) -> u64 {
+        // ORDER O1: pairs with `put`.
+        self.refcount.load(Ordering::Acquire)
+    }
+
     /// Takes a reference unless nobody has one (`folio_try_get`): whoever found the page without holding anything that
     /// keeps it, and then looks whether it is still the one that it wanted.
     #[must_use]
@@ -261,10 +272,17 @@ impl<P: Platform> Page<P> {
         self.mapcount.load(Ordering::Relaxed).cast_signed()
     }
 
+    /// The same, and everything that was done through entries that no longer map the page: whoever finds that one entry
+    /// is left may write to it.
+    pub fn mapcount_after_removals(&self) -> i64 {
+        // ORDER O2: pairs with `add_mapcount`.
+        self.mapcount.load(Ordering::Acquire).cast_signed()
+    }
+
     /// Counts entries that map the page or, if negative, that no longer do.
     pub fn add_mapcount(&self, entries: i64) {
-        // ORDER none: the lock of the table that the entry is in orders it.
-        self.mapcount.fetch_add(entries.cast_unsigned(), Ordering::Relaxed);
+        // ORDER O2: pairs with itself, and with `mapcount_after_removals`.
+        self.mapcount.fetch_add(entries.cast_unsigned(), Ordering::AcqRel);
     }
 
     /// What the page is a page of.

@@ -165,6 +165,29 @@ pub enum Op {
         /// Its new size.
         pages: u64,
     },
+    /// `madvise(MADV_DONTNEED)`.
+    Dontneed {
+        /// The first page.
+        page: u64,
+        /// Pages.
+        pages: u64,
+    },
+    /// The NUMA scanner takes the page's rights away, to learn who uses it.
+    MarkNuma {
+        /// The page.
+        page: u64,
+    },
+    /// The kernel moves the page to another frame.
+    Migrate {
+        /// The page.
+        page: u64,
+    },
+    /// The process forks; there is one child at most, and what follows in the same actor may take place in it.
+    Fork,
+    /// The same in the child. Only who comes after the fork may do it.
+    InChild(&'static Op),
+    /// The child exits.
+    ExitChild,
     /// The system call.
     Munmap {
         /// The first page.
@@ -207,6 +230,26 @@ pub const fn map_file(page: u64, pages: u64, sharing: Sharing, file: &'static Fi
 /// The system call `ftruncate`.
 pub const fn truncate(file: &'static FileSpec, pages: u64) -> Op {
     Op::Truncate { file, pages }
+}
+
+/// `madvise(MADV_DONTNEED)`.
+pub const fn dontneed(page: u64, pages: u64) -> Op {
+    Op::Dontneed { page, pages }
+}
+
+/// The NUMA scanner's mark on a page.
+pub const fn mark_numa(page: u64) -> Op {
+    Op::MarkNuma { page }
+}
+
+/// Moves a page to another frame.
+pub const fn migrate(page: u64) -> Op {
+    Op::Migrate { page }
+}
+
+/// An operation of the child.
+pub const fn in_child(op: &'static Op) -> Op {
+    Op::InChild(op)
 }
 
 /// The system call `munmap`.

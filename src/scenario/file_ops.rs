@@ -15,11 +15,17 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
     match op {
         Op::MapFile(map) => Some(map.file),
         Op::Truncate { file, .. } => Some(file),
+        Op::InChild(op) => file_of(op),
         Op::Write { .. }
         | Op::CopyToUser { .. }
         | Op::Read { .. }
         | Op::Execute { .. }
         | Op::Age { .. }
+        | Op::Dontneed { .. }
+        | Op::MarkNuma { .. }
+        | Op::Migrate { .. }
+        | Op::Fork
+        | Op::ExitChild
         | Op::Munmap { .. } => None,
     }
 }

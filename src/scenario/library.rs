@@ -1,7 +1,10 @@
 //! All scenarios, in the order in which `check` runs them.
 
 use super::definition::Scenario;
-use super::{fault_munmap, file_read, file_truncate, file_write, read_write, same_pte, stack, tables, vma_lock};
+use super::{
+    cow, cow_g2, fault_munmap, file_read, file_truncate, file_write, numa, read_write, same_pte, stack, tables,
+    vma_lock,
+};
 
 /// Every scenario of the library.
 pub fn library() -> impl Iterator<Item = &'static Scenario> {
@@ -12,6 +15,9 @@ pub fn library() -> impl Iterator<Item = &'static Scenario> {
         fault_munmap::SCENARIOS,
         vma_lock::SCENARIOS,
         stack::SCENARIOS,
+        cow::SCENARIOS,
+        cow_g2::SCENARIOS,
+        numa::SCENARIOS,
         file_read::SCENARIOS,
         file_write::SCENARIOS,
         file_truncate::SCENARIOS,

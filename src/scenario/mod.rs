@@ -6,9 +6,13 @@
 //! about.
 
 mod check;
+mod cow;
+mod cow_g2;
 mod definition;
+mod family;
 mod file_ops;
 mod library;
+mod numa;
 mod outcome;
 mod run;
 mod world;
@@ -25,8 +29,8 @@ mod vma_lock;
 
 pub use check::{CheckReport, Engine, Verdict, check};
 pub use definition::{
-    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, execute, map_file,
-    munmap, read, truncate, write,
+    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, dontneed, execute,
+    in_child, map_file, mark_numa, migrate, munmap, read, truncate, write,
 };
 pub use library::library;
 pub use outcome::Outcome;

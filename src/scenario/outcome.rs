@@ -19,6 +19,8 @@ pub struct Outcome {
     pub actors: Vec<(&'static str, Vec<String>)>,
     /// Each page that is mapped in the end, and whose it is.
     pub pages: Vec<(u64, String)>,
+    /// The same of the child's pages.
+    pub child_pages: Vec<(u64, String)>,
     /// Users' pages that the actors allocated, and that were freed.
     pub user_frames: (i64, i64),
     /// Tables that the actors allocated, and that were freed.
@@ -32,6 +34,9 @@ impl fmt::Display for Outcome {
         }
         for (page, owner) in &self.pages {
             write!(formatter, "page {page} is {owner}; ")?;
+        }
+        for (page, owner) in &self.child_pages {
+            write!(formatter, "child's page {page} is {owner}; ")?;
         }
         let ((pages, pages_freed), (tables, tables_freed)) = (self.user_frames, self.table_frames);
         write!(formatter, "+{pages} -{pages_freed} pages; +{tables} -{tables_freed} tables")

@@ -2,13 +2,14 @@
 
 use crate::actors::exit_mmap;
 use crate::mm::{FaultCounts, Task};
-use crate::oracle::{Evaluated, GhostLog, Layout, Quiet, after_exit, at_rest, verify};
+use crate::oracle::{Broken, Evaluated, Kin, Layout, Quiet, Relation, after_exit, at_rest, verify};
 use crate::phys::{CpuId, Mapping, Purpose};
 use crate::platform::{Arc, Platform};
 
-use super::definition::{Actor, Scenario};
+use super::definition::{Actor, Op, Scenario};
+use super::family::{Logs, act};
 use super::outcome::Outcome;
-use super::world::{World, perform};
+use super::world::World;
 
 /// What one execution came to.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub struct Played {
 struct Performed {
     results: Vec<String>,
     counts: FaultCounts,
-    log: GhostLog,
+    logs: Logs,
 }
 
 /// Plays the scenario once.
@@ -32,23 +33,27 @@ struct Performed {
 pub fn run<P: Platform>(scenario: &'static Scenario) -> Played {
     let world = Arc::new(World::<P>::new(scenario));
     let setup = Task::new(world.setup_cpu);
-    let mut setup_log = GhostLog { before_others: true, ..GhostLog::default() };
+    let mut setup_logs = Logs::before_others();
     scenario.setup.iter().for_each(|op| {
-        perform(&world, &setup, *op, &mut setup_log);
+        act(&world, &setup, *op, &mut setup_logs);
     });
+    // A page in the set-up's batch would have a reference that no actor can give back.
+    world.mm.memory().drain_lru_batches(world.setup_cpu);
     let before = Frames::of(&world);
     let threads: Vec<_> = scenario.actors.iter().enumerate().map(|(cpu, actor)| spawn(&world, cpu, actor)).collect();
     let performed: Vec<_> = threads.into_iter().map(P::join).collect();
     world.mm.memory().drain_lru_batches(world.setup_cpu);
     world.files.files.iter().for_each(|file| file.end_reads(world.mm.memory()));
     let layout = Layout::of(&world.mm);
+    let childs = world.child.as_ref().filter(|_| !exits(scenario)).map(Layout::of);
     let results = performed.iter().map(|performed| performed.results.clone());
     let outcome = Outcome {
         actors: scenario.actors.iter().map(|actor| actor.name).zip(results).collect(),
         pages: owners(scenario, &world, &layout),
+        child_pages: childs.as_ref().map(|layout| owners(scenario, &world, layout)).unwrap_or_default(),
         ..Frames::of(&world).since(before)
     };
-    let evaluated = ask_the_oracle(&world, layout, setup, setup_log, performed);
+    let evaluated = ask_the_oracle(&world, (layout, childs), setup, setup_logs, performed);
     Played { outcome, evaluated }
 }
 
@@ -56,34 +61,54 @@ fn spawn<P: Platform>(world: &Arc<World<P>>, cpu: usize, actor: &'static Actor) 
     let world = Arc::clone(world);
     P::spawn(actor.name.to_owned(), move || {
         let task = Task::new(CpuId::new(cpu));
-        let mut log = GhostLog::default();
-        let results = actor.ops.iter().map(|op| perform(&world, &task, *op, &mut log)).collect();
-        Performed { results, counts: task.counts(), log }
+        let mut logs = Logs::default();
+        let results = actor.ops.iter().map(|op| act(&world, &task, *op, &mut logs)).collect();
+        Performed { results, counts: task.counts(), logs }
     })
+}
+
+/// Whether the child has exited in the end.
+fn exits(scenario: &Scenario) -> bool {
+    scenario.actors.iter().map(|actor| actor.ops).chain([scenario.setup]).flatten().any(|op| *op == Op::ExitChild)
 }
 
 fn ask_the_oracle<P: Platform>(
     world: &World<P>,
-    layout: Layout,
+    (layout, childs): (Layout, Option<Layout>),
     setup: Task,
-    setup_log: GhostLog,
+    setup_logs: Logs,
     performed: Vec<Performed>,
 ) -> Evaluated {
-    let (mut tasks, mut ghost) = (vec![setup.counts()], vec![setup_log]);
-    for Performed { counts, log, .. } in performed {
+    let (mut tasks, mut ghost, mut childs_ghost) =
+        (vec![setup.counts()], vec![setup_logs.parent], vec![setup_logs.child]);
+    for Performed { counts, logs, .. } in performed {
         tasks.push(counts);
-        ghost.push(log);
+        ghost.push(logs.parent);
+        childs_ghost.push(logs.child);
     }
+    let child = world.child.as_ref().zip(childs.as_ref());
     let mut evaluated = Evaluated::new();
-    let mut quiet = Quiet { mm: &world.mm, layout, tasks: &tasks, ghost: &ghost, files: &world.files };
-    let broken = verify(&at_rest(), &quiet, &mut evaluated).and_then(|()| {
+    let files = &world.files;
+    let mut judge = || -> Result<(), Broken> {
+        let kin = child.map(|(_, layout)| Kin { relation: Relation::Child, layout, ghost: &childs_ghost });
+        let quiet = Quiet { mm: &world.mm, layout: &layout, tasks: &tasks, ghost: &ghost, files, kin };
+        verify(&at_rest(), &quiet, &mut evaluated)?;
+        if let Some((mm, childs)) = child {
+            let kin = Some(Kin { relation: Relation::Parent, layout: &layout, ghost: &ghost });
+            let quiet = Quiet { mm, layout: childs, tasks: &[], ghost: &childs_ghost, files, kin };
+            verify(&at_rest(), &quiet, &mut evaluated)?;
+            exit_mmap(mm, world.setup_cpu);
+        }
         exit_mmap(&world.mm, world.setup_cpu);
-        world.files.files.iter().for_each(|file| file.evict(world.mm.memory(), world.setup_cpu));
+        files.files.iter().for_each(|file| file.evict(world.mm.memory(), world.setup_cpu));
         world.mm.memory().drain_lru_batches(world.setup_cpu);
-        quiet.layout = Layout::default();
-        verify(&after_exit(), &quiet, &mut evaluated)
-    });
-    if let Err(broken) = broken {
+        for mm in [Some(&world.mm), world.child.as_ref()].into_iter().flatten() {
+            let quiet = Quiet { mm, layout: &Layout::default(), tasks: &tasks, ghost: &ghost, files, kin: None };
+            verify(&after_exit(), &quiet, &mut evaluated)?;
+        }
+        Ok(())
+    };
+    if let Err(broken) = judge() {
         panic!("{broken}");
     }
     evaluated

@@ -1,20 +1,21 @@
 //! The world of a scenario: a machine just large enough, an address space, and one CPU for each actor and the set-up.
 
 use crate::actors;
-use crate::mm::{AddressSpace, Mm, Process, Task, Vma};
+use crate::mm::{AddressSpace, Migrated, Mm, Process, Task, Vma};
 use crate::oracle::{Files, GhostEvent, GhostLog};
 use crate::phys::{CpuId, Pfn, PhysConfig, Purpose};
 use crate::platform::{Arc, Platform};
 use crate::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
 
 use super::definition::{FileSpec, Op, Scenario, VmaSpec};
-use super::file_ops::{self, files_of, frames_of_an_access, specs_of};
+use super::file_ops::{files_of, frames_of_an_access, specs_of};
 use super::outcome::{loaded, stored};
 
-/// A machine with an address space.
+/// A machine with an address space, and one for the child if the process forks.
 #[derive(Debug)]
 pub(super) struct World<P: Platform> {
     pub(super) mm: Mm<P>,
+    pub(super) child: Option<Mm<P>>,
     pub(super) setup_cpu: CpuId,
     pub(super) files: Files<P>,
     specs: Vec<&'static FileSpec>,
@@ -30,15 +31,17 @@ impl<P: Platform> World<P> {
         let files = files_of(&specs, programs().flatten());
         let users = |ops: &[Op]| users(ops) + accesses(ops) * frames_of_an_access(&files);
         let frames: usize = programs().map(|ops| users(ops) + tables::<P>(ops)).sum();
-        // The zero page and the root table come before all others.
+        let forks = programs().flatten().any(|op| *op == Op::Fork);
+        // The zero page and the root tables come before all others.
         let config = PhysConfig {
             pcp_batch: 1,
             memcg_batch_pages: 1 << 16,
-            ..PhysConfig::linux(Pfn::truncate(0x100), frames + 2, setup_cpu.index() + 1)
+            ..PhysConfig::linux(Pfn::truncate(0x100), frames + 2 + usize::from(forks), setup_cpu.index() + 1)
         };
-        let machine = Machine::boot(&config).expect("a checker's memory is an array");
-        let mm =
-            Mm::new(Arc::new(machine), scenario.generation, setup_cpu).expect("there is a frame for the root table");
+        let machine = Arc::new(Machine::boot(&config).expect("a checker's memory is an array"));
+        let new_mm =
+            || Mm::new(Arc::clone(&machine), scenario.generation, setup_cpu).expect("a frame for the root table");
+        let (mm, child) = (new_mm(), forks.then(new_mm));
         for (index, ops) in programs().enumerate() {
             let cpu = CpuId::new(index);
             mm.memory().zone().prefill(cpu, Purpose::User, users(ops));
@@ -49,7 +52,7 @@ impl<P: Platform> World<P> {
             let (start, end) = (page_address::<P>(*page), page_address::<P>(*page).offset(pages * page_size::<P>()));
             mm.mmap_lock().write().insert(Vma::new(start, end, protection.vm_flags() | *flags));
         }
-        Self { mm, setup_cpu, files, specs }
+        Self { mm, child, setup_cpu, files, specs }
     }
 
     /// A file of the world.
@@ -57,11 +60,16 @@ impl<P: Platform> World<P> {
         let id = self.specs.iter().position(|known| *known == spec);
         &self.files.files[id.expect("the world has every file that an operation names")]
     }
+
+    /// The child's address space.
+    pub(super) fn child(&self) -> &Mm<P> {
+        self.child.as_ref().expect("who acts in a child has a scenario that forks")
+    }
 }
 
-/// Users' frames that the operations can need: an operation that writes needs one.
+/// Users' frames that the operations can need: an access needs one at most, and so does moving a page.
 fn users(ops: &[Op]) -> usize {
-    ops.iter().filter(|op| matches!(op, Op::Write { .. } | Op::CopyToUser { .. })).count()
+    ops.iter().map(|op| in_any_process(*op)).filter(|op| !needs_no_frame(*op) && *op != Op::Fork).count()
 }
 
 /// Accesses of a user's memory.
@@ -73,10 +81,17 @@ fn accesses(ops: &[Op]) -> usize {
 
 /// Tables that the operations can need.
 fn tables<P: Platform>(ops: &[Op]) -> usize {
-    ops.iter()
-        .filter(|op| !matches!(op, Op::Munmap { .. } | Op::Age { .. } | Op::MapFile(_) | Op::Truncate { .. }))
-        .count()
+    ops.iter().map(|op| in_any_process(*op)).filter(|op| !needs_no_frame(*op)).count()
         * (P::GEOMETRY.levels as usize - 1)
+}
+
+fn in_any_process(op: Op) -> Op {
+    if let Op::InChild(op) = op { *op } else { op }
+}
+
+fn needs_no_frame(op: Op) -> bool {
+    matches!(op, Op::Munmap { .. } | Op::Age { .. } | Op::Dontneed { .. } | Op::MarkNuma { .. } | Op::ExitChild)
+        || matches!(op, Op::MapFile(_) | Op::Truncate { .. })
 }
 
 fn page_size<P: Platform>() -> u64 {
@@ -107,8 +122,7 @@ fn store<P: Platform>(
 }
 
 /// Does one operation; returns what came out in words, and logs what it did to memory.
-pub(super) fn perform<P: Platform>(world: &World<P>, task: &Task, op: Op, log: &mut GhostLog) -> String {
-    let mm = &world.mm;
+pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut GhostLog) -> String {
     let mut process = Process::new(mm, task);
     match op {
         Op::Write { page, word, value } => store(&mut process, Mode::User, word_address::<P>(page, word), value, log),
@@ -125,10 +139,26 @@ pub(super) fn perform<P: Platform>(world: &World<P>, task: &Task, op: Op, log: &
         }
         Op::Execute { page } => loaded(process.execute(Mode::User, Instruction::Fetch(page_address::<P>(page)))),
         Op::Age { page } => {
+            log.events.push(GhostEvent::Cleaned(page_address::<P>(page)));
             actors::age(mm, page_address::<P>(page));
             "aged".to_owned()
         }
-        Op::MapFile(_) | Op::Truncate { .. } => file_ops::perform(world, task, op, log),
+        Op::Dontneed { page, pages } => {
+            let (start, bytes) = (page_address::<P>(page), pages * page_size::<P>());
+            log.events.push(GhostEvent::Discards { start, end: start.offset(bytes) });
+            actors::madvise_dontneed(mm, task.cpu(), start, bytes);
+            "discarded".to_owned()
+        }
+        Op::MarkNuma { page } => {
+            actors::change_prot_numa(mm, page_address::<P>(page), page_size::<P>());
+            "marked".to_owned()
+        }
+        Op::Migrate { page } => match actors::migrate(mm, task, page_address::<P>(page)) {
+            Migrated::Moved => "moved".to_owned(),
+            Migrated::Kept => "kept".to_owned(),
+        },
+        Op::Fork | Op::InChild(_) | Op::ExitChild => panic!("{op:?} concerns two address spaces"),
+        Op::MapFile(_) | Op::Truncate { .. } => panic!("{op:?} concerns the files of the world"),
         Op::Munmap { page, pages } => {
             let (start, bytes) = (page_address::<P>(page), pages * page_size::<P>());
             log.events.push(GhostEvent::Discards { start, end: start.offset(bytes) });

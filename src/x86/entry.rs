@@ -164,6 +164,19 @@ impl PteVal {
         Self(self.0 & !flags.bits())
     }
 
+    /// Written, as software notes it (`pte_mkdirty`).
+    pub const fn dirtied(self) -> Self {
+        let dirty = if self.is_writable() { EntryFlags::DIRTY } else { EntryFlags::SAVED_DIRTY };
+        self.with(dirty.union(EntryFlags::SOFT_DIRTY))
+    }
+
+    /// Allows writes; what was dirty while it did not is so where hardware keeps it again (`pte_mkwrite`).
+    pub const fn writable(self) -> Self {
+        let dirty = self.is_dirty();
+        let writable = self.without(EntryFlags::SAVED_DIRTY).with(EntryFlags::WRITABLE);
+        if dirty { writable.with(EntryFlags::DIRTY) } else { writable }
+    }
+
     /// Writable and dirty (`pte_mkwrite(pte_mkdirty(...))`).
     pub const fn dirty_and_writable(self) -> Self {
         self.with(EntryFlags::WRITABLE.union(EntryFlags::DIRTY).union(EntryFlags::SOFT_DIRTY))
@@ -174,6 +187,25 @@ impl PteVal {
         let dirty = self.flags().contains(EntryFlags::DIRTY);
         let read_only = self.without(EntryFlags::WRITABLE.union(EntryFlags::DIRTY));
         if dirty { read_only.with(EntryFlags::SAVED_DIRTY) } else { read_only }
+    }
+
+    /// The same page with other rights (`pte_modify`): the frame, what hardware and software noted of its use, and how
+    /// it is cached remain; the rest is as `rights` say.
+    pub const fn modified(self, rights: EntryFlags) -> Self {
+        let kept = EntryFlags::ACCESSED
+            .union(EntryFlags::SPECIAL)
+            .union(EntryFlags::SOFT_DIRTY)
+            .union(EntryFlags::UFFD_WP)
+            .union(EntryFlags::DEVMAP)
+            .union(EntryFlags::WRITE_THROUGH)
+            .union(EntryFlags::CACHE_DISABLED)
+            .union(EntryFlags::HUGE);
+        let entry = Self::new(self.pfn(), self.flags().intersection(kept).union(rights.difference(kept)));
+        match (self.is_dirty(), rights.contains(EntryFlags::WRITABLE)) {
+            (false, _) => entry,
+            (true, true) => entry.with(EntryFlags::DIRTY),
+            (true, false) => entry.with(EntryFlags::SAVED_DIRTY),
+        }
     }
 }
 
@@ -392,6 +424,16 @@ mod tests {
         assert_eq!(marked.bits(), 0x040f_fffc_76bb_3920);
         assert_eq!(marked.pfn(), PFN);
         assert!(marked.is_prot_none() && marked.is_present() && !marked.is_none());
+    }
+
+    #[test]
+    fn a_page_that_may_not_be_accessed_comes_back_with_the_rights_of_its_vma() {
+        let marked = written().modified(EntryFlags::PROT_NONE | EntryFlags::ACCESSED);
+        assert_eq!(marked.bits(), 0x040f_fffc_76bb_3920);
+        let rights = EntryFlags::PRESENT | EntryFlags::USER | EntryFlags::ACCESSED | EntryFlags::NO_EXECUTE;
+        let restored = marked.modified(rights);
+        assert_eq!(restored.bits(), written().write_protected().bits());
+        assert_eq!(marked.modified(rights | EntryFlags::WRITABLE), written());
     }
 
     #[test]

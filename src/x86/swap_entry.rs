@@ -1,7 +1,7 @@
 //! Entries that are not present but not empty: a type in bits 59-63 and an inverted offset in bits 9-58
 //! (`arch/x86/include/asm/pgtable_64.h`, `include/linux/swapops.h`; all configuration options on).
 
-use super::entry::PteVal;
+use super::entry::{EntryFlags, PteVal};
 use crate::phys::Pfn;
 
 /// What a non-present entry stands for.
@@ -107,6 +107,21 @@ impl SwapEntry {
         pfn.number() | (accessed as u64) << FRAME_BITS | (dirty as u64) << (FRAME_BITS + 1)
     }
 
+    /// Soft-dirty stands elsewhere while an entry is not present.
+    pub const SOFT_DIRTY: EntryFlags = EntryFlags::WRITABLE;
+
+    /// The frame under migration (`pfn_swap_entry_to_page`).
+    pub const fn migrating(self) -> Pfn {
+        Pfn::truncate(self.offset & ((1 << FRAME_BITS) - 1))
+    }
+
+    /// What is remembered of the accessed and dirty bits of an entry under migration.
+    pub const fn migration_marks(self) -> (AccessedBit, DirtyBit) {
+        let accessed = if self.offset >> FRAME_BITS & 1 == 0 { AccessedBit::Old } else { AccessedBit::Young };
+        let dirty = if self.offset >> (FRAME_BITS + 1) & 1 == 0 { DirtyBit::Clean } else { DirtyBit::Dirty };
+        (accessed, dirty)
+    }
+
     /// The entry (`swp_entry_to_pte`).
     pub const fn to_pte(self) -> PteVal {
         PteVal::from_bits((self.kind.number() as u64) << TYPE_SHIFT | (!self.offset & OFFSET_MASK) << OFFSET_SHIFT)
@@ -119,6 +134,21 @@ impl SwapEntry {
         }
         let kind = SwapType::from_number((pte.bits() >> TYPE_SHIFT) as u8);
         Some(Self { kind, offset: !(pte.bits() >> OFFSET_SHIFT) & OFFSET_MASK })
+    }
+}
+
+/// The entry of a page under migration that will come back without the right to write, and shared
+/// (`make_readable_migration_entry`); any other entry as it is.
+pub const fn make_readable_migration_entry(pte: PteVal) -> PteVal {
+    let Some(SwapEntry { kind, offset }) = SwapEntry::from_pte(pte) else { return pte };
+    match kind {
+        SwapType::MigrationReadExclusive | SwapType::MigrationWrite => {
+            let marks = pte.flags().intersection(SwapEntry::SOFT_DIRTY);
+            SwapEntry { kind: SwapType::MigrationRead, offset }.to_pte().with(marks)
+        }
+        SwapType::MigrationRead | SwapType::Swap(_) | SwapType::HwPoison | SwapType::Device(_) | SwapType::Marker => {
+            pte
+        }
     }
 }
 
@@ -161,6 +191,16 @@ mod tests {
         assert_eq!(bits(SwapType::MigrationReadExclusive, young), 0xcfff_f7ff_8ed7_6600);
         assert_eq!(bits(SwapType::MigrationRead, neither), 0xc7ff_ffff_8ed7_6600);
         assert_eq!(bits(SwapType::Marker, 1), 0xffff_ffff_ffff_fc00);
+    }
+
+    #[test]
+    fn an_entry_under_migration_remembers_its_page() {
+        let offset = SwapEntry::migration_offset(PFN, AccessedBit::Young, DirtyBit::Clean);
+        let entry = SwapEntry::new(SwapType::MigrationWrite, offset).expect("a valid entry");
+        let soft_dirty = entry.to_pte().with(SwapEntry::SOFT_DIRTY);
+        assert!(!soft_dirty.is_present());
+        let read = SwapEntry::from_pte(soft_dirty).expect("an entry under migration");
+        assert_eq!((read.migrating(), read.migration_marks()), (PFN, (AccessedBit::Young, DirtyBit::Clean)));
     }
 
     proptest! {

@@ -88,7 +88,7 @@ impl<P: Platform> World<P> {
     fn ask(&mut self, invariants: Vec<Invariant<P>>, layout: Layout) {
         let (tasks, ghost) = ([self.task.counts()], [self.ghost.clone()]);
         let files = Files::default();
-        let quiet = Quiet { mm: &self.mm, layout, tasks: &tasks, ghost: &ghost, files: &files };
+        let quiet = Quiet { mm: &self.mm, layout: &layout, tasks: &tasks, ghost: &ghost, files: &files, kin: None };
         if let Err(broken) = verify(&invariants, &quiet, &mut self.evaluated) {
             panic!("{broken}");
         }

@@ -1,0 +1,160 @@
+//! `fork`, as far as memory is concerned (`kernel/fork.c`, `dup_mmap`; `mm/memory.c`, `copy_page_range`).
+//!
+//! # Invariants
+//! - I1 (M61). Every VMA of the parent is locked for writing before its entries are copied, so no fault that holds a
+//!   VMA's lock sees the parent half write-protected.
+//! - I2 (D29). A page ceases to be exclusive before its entries are write-protected, and GUP-fast is fenced off
+//!   meanwhile.
+//! - I3 (D40). The parent's entry is write-protected by an update that keeps what hardware marks in it.
+//! - I4 (M62, D38). Every CPU has forgotten the parent's writable entries before the mmap lock is released: a store
+//!   that is under way lands before the child runs, or faults.
+//!
+//! # Lock order
+//! The parent's mmap lock, the child's; the child's table, the parent's. Nobody else knows the child yet.
+//!
+//! Not modelled: pages that somebody has pinned, which the child must get as copies at once, since nobody pins pages
+//! here; swap entries; dropping the table locks from time to time.
+
+use crate::mm::{
+    CowReuse, EntryAt, LockedTable, Mm, RssKind, Task, VmFlags, Vma, dup_anon_rmap, find_pmd, folio_add_file_rmap,
+    fork_vma, pmd_of, pmdp_get_lockless, pte_alloc, split_at, under_migration,
+};
+use crate::phys::OutOfMemory;
+use crate::platform::{Platform, enter, remark};
+use crate::x86::{EntryFlags, PmdState, PteVal, VirtAddr, make_readable_migration_entry};
+
+/// Makes `child`, an empty address space, a copy of `parent`: their private pages are shared until one of them writes.
+///
+/// # Errors
+/// If there is no frame for a table of the child, which then has a part of the parent's memory and is good for nothing
+/// but `exit_mmap`.
+pub fn fork<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task) -> Result<(), OutOfMemory> {
+    enter::<P>("dup_mmap", format_args!("")).run(
+        || {
+            let mut vmas = parent.mmap_lock().write();
+            let mut childs_vmas = child.mmap_lock().write();
+            let result = vmas.all().iter().try_for_each(|vma| {
+                vmas.start_write(vma);
+                if vma.flags().contains(VmFlags::DONTCOPY) {
+                    return Ok(());
+                }
+                childs_vmas.insert(fork_vma(child, task, vma));
+                copy_page_range(parent, child, task, vma)
+            });
+            drop(childs_vmas);
+            flush_tlb_mm(parent);
+            drop(vmas);
+            result
+        },
+        |result| result.map_or("-ENOMEM".to_owned(), |()| "0".to_owned()),
+    )
+}
+
+/// Makes every CPU forget what it knows of an address space's entries.
+fn flush_tlb_mm<P: Platform>(mm: &Mm<P>) {
+    enter::<P>("flush_tlb_mm", format_args!("")).run(|| mm.machine().shoot_down(), |()| String::new());
+}
+
+/// Copies the entries of a VMA. One without an `anon_vma` has no pages of its own: the child's faults find what is
+/// there (`vma_needs_copy`).
+fn copy_page_range<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task, vma: &Vma<P>) -> Result<(), OutOfMemory> {
+    if vma.anon_vma().is_none() || vma.flags().contains(VmFlags::WIPEONFORK) {
+        return Ok(());
+    }
+    enter::<P>("copy_page_range", format_args!("vma={vma:?}")).run(
+        || match parent.generation().cow_reuse() {
+            CowReuse::MapCount => copy_tables(parent, child, task, vma),
+            CowReuse::AnonExclusive => parent.write_protecting(|| copy_tables(parent, child, task, vma)),
+        },
+        |result| result.map_or("-ENOMEM".to_owned(), |()| "0".to_owned()),
+    )
+}
+
+fn copy_tables<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task, vma: &Vma<P>) -> Result<(), OutOfMemory> {
+    let span = P::GEOMETRY.page_size() << P::GEOMETRY.index_bits;
+    let mut at = vma.start();
+    while at < vma.end() {
+        let next = at.aligned_after(span).min(vma.end());
+        let pmd = find_pmd(parent, at);
+        // Linux copies a huge entry as one (`copy_huge_pmd`), unless the folio is pinned. Here it is always split first.
+        if let Some(pmd) = pmd.filter(|pmd| matches!(pmdp_get_lockless(parent, *pmd).state(), PmdState::Huge(_))) {
+            split_at(parent, task.cpu(), vma, pmd);
+        }
+        if let Some(pmd) = pmd.filter(|pmd| matches!(pmdp_get_lockless(parent, *pmd).state(), PmdState::Table(_))) {
+            let childs = pmd_of(child, task, at)?;
+            pte_alloc(child, task, childs)?;
+            copy_pte_range(&Copying { parent, child, vma }, (pmd, childs), at, next);
+        }
+        at = next;
+    }
+    Ok(())
+}
+
+/// A VMA whose entries are being copied.
+struct Copying<'m, P: Platform> {
+    parent: &'m Mm<P>,
+    child: &'m Mm<P>,
+    vma: &'m Vma<P>,
+}
+
+fn copy_pte_range<P: Platform>(
+    copying: &Copying<'_, P>,
+    (pmd, childs): (EntryAt, EntryAt),
+    start: VirtAddr,
+    end: VirtAddr,
+) {
+    let Some(mut to) = LockedTable::offset_map_lock(copying.child, childs) else { return };
+    let Some(mut from) = LockedTable::offset_map_lock(copying.parent, pmd) else { return };
+    let pages = (start.bytes()..end.bytes()).step_by(P::GEOMETRY.page_size() as usize).map(VirtAddr::user);
+    for address in pages {
+        let entry = from.get(address);
+        if entry.is_present() {
+            copy_present_pte(copying, address, entry, (&mut from, &mut to));
+        } else if !entry.is_none() {
+            copy_nonpresent_pte(copying, address, entry, (&mut from, &mut to));
+        }
+    }
+}
+
+fn copy_present_pte<P: Platform>(
+    Copying { parent, child, vma }: &Copying<'_, P>,
+    address: VirtAddr,
+    entry: PteVal,
+    (from, to): (&mut LockedTable<'_, P>, &mut LockedTable<'_, P>),
+) {
+    if !entry.is_special() {
+        let folio = parent.memory().page(parent.memory().folio_of(entry.pfn()));
+        folio.get();
+        let kind = RssKind::of(folio.mapping());
+        match kind {
+            RssKind::Anon => dup_anon_rmap(parent, entry.pfn()),
+            RssKind::File | RssKind::Shmem => folio_add_file_rmap(parent, entry.pfn()),
+        }
+        child.add_rss(kind, 1);
+    }
+    let mut copy = entry;
+    if vma.is_cow() && entry.is_writable() {
+        from.set_wrprotect(address);
+        copy = entry.write_protected();
+    }
+    if vma.flags().contains(VmFlags::SHARED) {
+        // Through this entry nobody has written yet.
+        copy = copy.without(EntryFlags::DIRTY | EntryFlags::SAVED_DIRTY);
+    }
+    to.set(address, copy.without(EntryFlags::ACCESSED));
+}
+
+/// An entry under migration counts as a page of the child, too, and will come back shared (`copy_nonpresent_pte`).
+fn copy_nonpresent_pte<P: Platform>(
+    Copying { child, vma, .. }: &Copying<'_, P>,
+    address: VirtAddr,
+    entry: PteVal,
+    (from, to): (&mut LockedTable<'_, P>, &mut LockedTable<'_, P>),
+) {
+    assert!(under_migration(entry).is_some(), "{entry:?}: no actor swaps pages");
+    remark::<P>(format_args!("the page is under migration"));
+    let readable = if vma.is_cow() { make_readable_migration_entry(entry) } else { entry };
+    from.set(address, readable);
+    to.set(address, readable);
+    child.add_rss_anon(1);
+}

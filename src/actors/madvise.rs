@@ -1,0 +1,29 @@
+//! `madvise(MADV_DONTNEED)` (`mm/madvise.c`, `madvise_dontneed_single_vma`): the pages go, the mapping stays.
+//!
+//! It holds the mmap lock for reading and no VMA's, so faults in the same range go on meanwhile.
+
+use crate::mm::Mm;
+use crate::phys::CpuId;
+use crate::platform::{Platform, enter};
+use crate::x86::VirtAddr;
+
+use super::gather::Gather;
+use super::zap::unmap_page_range;
+
+/// Discards the pages of `bytes` bytes from `start`, as far as they are mapped.
+pub fn madvise_dontneed<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, bytes: u64) {
+    let end = start.offset(bytes);
+    enter::<P>("madvise_dontneed_single_vma", format_args!("{start}-{end}")).run(
+        || {
+            let vmas = mm.mmap_lock().read();
+            mm.memory().drain_lru_batch(cpu);
+            let mut gather = Gather::new(mm, cpu);
+            for vma in vmas.iter().filter(|vma| vma.start() < end && start < vma.end()) {
+                unmap_page_range(mm, &mut gather, vma, (vma.start().max(start), vma.end().min(end)));
+            }
+            gather.finish();
+            drop(vmas);
+        },
+        |()| "0".to_owned(),
+    );
+}

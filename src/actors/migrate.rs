@@ -1,0 +1,29 @@
+//! Moving one page (`mm/migrate.c`, `do_pages_move`, `add_page_for_migration`).
+//!
+//! Linux holds the mmap lock only to find the page, and finds its entries again by the reverse map. Here the lock is
+//! held to the end instead, and the caller says where the page is mapped.
+
+use crate::mm::{LockedTable, Migrated, Mm, Task, find_pmd, migrate_folio};
+use crate::platform::{Platform, enter};
+use crate::x86::VirtAddr;
+
+/// Moves the page that is mapped at `address` to another frame, if one is and can be moved.
+pub fn migrate<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr) -> Migrated {
+    enter::<P>("do_pages_move", format_args!("address={address}")).run(
+        || {
+            let vmas = mm.mmap_lock().read();
+            let Some(vma) = vmas.iter().find(|vma| vma.contains(address)) else { return Migrated::Kept };
+            let Some(table) = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd)) else {
+                return Migrated::Kept;
+            };
+            let entry = table.get(address);
+            if !entry.is_present() || entry.is_special() {
+                return Migrated::Kept;
+            }
+            mm.memory().page(entry.pfn()).get();
+            drop(table);
+            migrate_folio(mm, task, vma, address, entry.pfn())
+        },
+        |migrated| format!("{migrated:?}"),
+    )
+}

@@ -1,0 +1,60 @@
+//! The scanner that asks which node uses a page (`kernel/sched/fair.c`, `task_numa_work`; `mm/mprotect.c`,
+//! `change_prot_numa`, `change_pte_range`).
+//!
+//! It holds the mmap lock for reading, so faults go on meanwhile.
+//!
+//! # Invariants
+//! - I1 (D40). An entry is exchanged, not overwritten, so no mark of hardware's is lost.
+//! - I2 (D35). Every CPU has forgotten the old entries before the scanner goes on.
+
+use crate::mm::{CowReuse, LockedTable, Mm, Vma, find_pmd};
+use crate::platform::{Platform, enter, remark};
+use crate::x86::{PteVal, VirtAddr};
+
+/// Takes the rights away from the entries of `bytes` bytes from `start`, as far as it makes sense to ask.
+pub fn change_prot_numa<P: Platform>(mm: &Mm<P>, start: VirtAddr, bytes: u64) {
+    enter::<P>("change_prot_numa", format_args!("{start}, {bytes} bytes")).run(
+        || {
+            let vmas = mm.mmap_lock().read();
+            let pages = (0..bytes).step_by(P::GEOMETRY.page_size() as usize).map(|offset| start.offset(offset));
+            let mut marked = 0;
+            for address in pages {
+                if let Some(vma) = vmas.iter().find(|vma| vma.contains(address) && vma.is_accessible()) {
+                    marked += u32::from(mark(mm, vma, address));
+                }
+            }
+            if marked > 0 {
+                mm.machine().shoot_down();
+            }
+            drop(vmas);
+            marked
+        },
+        |marked| format!("{marked} entries"),
+    );
+}
+
+fn mark<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr) -> bool {
+    let Some(mut table) = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd)) else {
+        return false;
+    };
+    let entry = table.get(address);
+    if !is_worth_asking(mm, vma, entry) {
+        remark::<P>(format_args!("PTE = {entry} is left alone"));
+        return false;
+    }
+    table.mark_prot_none(address, mm.generation().cow_reuse());
+    true
+}
+
+/// The zero page is everybody's, an entry that is marked already asks, and moving a page that several processes use
+/// would help one of them only. (Pinned pages, KSM's and dirty ones of files are left alone, too; there are none.)
+fn is_worth_asking<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, entry: PteVal) -> bool {
+    if !entry.is_present() || entry.is_prot_none() || entry.is_special() {
+        return false;
+    }
+    match mm.generation().cow_reuse() {
+        // 4.4 marks shared pages, too.
+        CowReuse::MapCount => true,
+        CowReuse::AnonExclusive => !vma.is_cow() || mm.memory().page(entry.pfn()).mapcount() == 1,
+    }
+}

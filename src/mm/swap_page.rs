@@ -1,0 +1,64 @@
+//! An entry that is neither empty nor present (`mm/memory.c`, `do_swap_page`; `mm/migrate.c`, `migration_entry_wait`).
+//!
+//! | entry | what happens here |
+//! |---|---|
+//! | under migration | the fault waits until the page has arrived |
+//! | poisoned | `VM_FAULT_HWPOISON` |
+//! | a swap slot, a device's page, a marker | nothing makes one: not modelled |
+
+use crate::phys::Pfn;
+use crate::platform::{Platform, enter, remark};
+use crate::x86::{PteVal, SwapEntry, SwapType};
+
+use super::pte_table::LockedTable;
+use super::vmf::{FaultError, VmFault, Vmf};
+
+/// Handles the fault by what the entry stands for.
+///
+/// # Panics
+/// If the entry stands for something that nobody in this model makes.
+pub(super) fn do_swap_page<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal) -> VmFault<'m, P> {
+    let swap = SwapEntry::from_pte(orig).expect("the entry is neither empty nor present");
+    enter::<P>("do_swap_page", format_args!("address={}, entry={swap:?}", vmf.address)).run(
+        || match swap.kind() {
+            SwapType::MigrationRead | SwapType::MigrationReadExclusive | SwapType::MigrationWrite => {
+                migration_entry_wait(&vmf);
+                vmf.handled()
+            }
+            SwapType::HwPoison => vmf.failed(FaultError::HwPoison { lsb: P::GEOMETRY.page_shift() }),
+            SwapType::Swap(_) | SwapType::Device(_) | SwapType::Marker => {
+                panic!("{swap:?}: swap, devices' memory and userfaultfd's markers are not modelled")
+            }
+        },
+        VmFault::words,
+    )
+}
+
+/// Waits for the migration of the entry's page, if it is still going on.
+///
+/// The lock of the table guarantees the migrator's reference. Linux puts the task on the folio's queue under it; here
+/// it only notes the folio, so a task that comes late may wait for the frame's next user, too. It looks again anyway.
+fn migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>) {
+    enter::<P>("migration_entry_wait", format_args!("address={}", vmf.address)).run(
+        || {
+            let Some(table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd) else { return };
+            // The second look, under the lock (M35): a migration that is over wakes nobody.
+            let Some(pfn) = under_migration(table.get(vmf.address)) else {
+                remark::<P>(format_args!("the migration is over"));
+                return;
+            };
+            drop(table);
+            vmf.mm.memory().page(pfn).folio().lock().wait();
+        },
+        |()| String::new(),
+    );
+}
+
+/// The page that an entry under migration stands for (`is_migration_entry`, `pfn_swap_entry_folio`).
+pub(crate) fn under_migration(entry: PteVal) -> Option<Pfn> {
+    let swap = SwapEntry::from_pte(entry)?;
+    match swap.kind() {
+        SwapType::MigrationRead | SwapType::MigrationReadExclusive | SwapType::MigrationWrite => Some(swap.migrating()),
+        SwapType::Swap(_) | SwapType::HwPoison | SwapType::Device(_) | SwapType::Marker => None,
+    }
+}

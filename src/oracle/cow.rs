@@ -1,0 +1,88 @@
+//! Invariants of copy on write: D26, D27, D38.
+
+use std::collections::BTreeSet;
+
+use crate::mm::CowReuse;
+use crate::phys::{Mapping, PageState};
+use crate::platform::Platform;
+use crate::x86::VirtAddr;
+
+use super::folios::counted;
+use super::ghost::{Allowed, GhostEvent, word};
+use super::layout::{Quiet, Relation};
+
+pub(super) fn writable_is_exclusive<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let memory = quiet.mm.memory();
+    if quiet.mm.generation().cow_reuse() == CowReuse::MapCount {
+        return Ok(0);
+    }
+    let mut evaluated = 0;
+    for (address, entry) in counted(quiet).filter(|(_, entry)| entry.is_writable()) {
+        let page = memory.page(entry.pfn());
+        if matches!(page.mapping(), Mapping::Anon(_)) {
+            if !page.is_anon_exclusive() {
+                return Err(format!("{address} maps page {} by the entry {entry}", entry.pfn()));
+            }
+            evaluated += 1;
+        }
+    }
+    Ok(evaluated)
+}
+
+pub(super) fn exclusive_is_mapped_once<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let mut evaluated = 0;
+    let users = quiet.mm.memory().pages().filter(|(_, page)| page.state() == PageState::User);
+    for (pfn, _) in users.filter(|(_, page)| page.is_anon_exclusive()) {
+        let mapped = quiet.mappings(pfn);
+        if mapped != 1 {
+            return Err(format!("{mapped} entries map page {pfn}"));
+        }
+        evaluated += 1;
+    }
+    Ok(evaluated)
+}
+
+/// What a word was seen to hold: by a load, or in the end.
+struct Seen {
+    value: u64,
+    allowed: BTreeSet<u64>,
+}
+
+/// D38: what one process stores after the fork is not seen in the other.
+pub(super) fn isolated<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let Some(kin) = quiet.kin else { return Ok(0) };
+    let (here, there) = (Allowed::of(quiet), Allowed::new(kin.ghost, &quiet.files.shown));
+    let words: BTreeSet<VirtAddr> = here.words().chain(there.words()).collect();
+    let mut evaluated = 0;
+    for address in words {
+        let seen = seen(quiet, &here, address);
+        for Seen { value, allowed } in &seen {
+            if !allowed.contains(value) && there.stored_values(address).any(|theirs| theirs == *value) {
+                return Err(format!("the word at {address} held {value:#x} here, which was stored there"));
+            }
+            evaluated += 1;
+        }
+        let is_childs_own = here.is_stored(address) || here.discarded(address);
+        if kin.relation == Relation::Parent && !is_childs_own {
+            let values: BTreeSet<u64> = seen.iter().map(|seen| seen.value).collect();
+            if values.len() > 1 {
+                return Err(format!("nobody in the child stored to {address}, which held {values:x?} in turn"));
+            }
+        }
+    }
+    Ok(evaluated)
+}
+
+fn seen<P: Platform>(quiet: &Quiet<'_, P>, here: &Allowed<'_>, address: VirtAddr) -> Vec<Seen> {
+    let mut seen = vec![Seen { value: word(quiet, address), allowed: here.finally(address) }];
+    for (log, events) in quiet.ghost.iter().enumerate() {
+        for (event, what) in events.events.iter().enumerate() {
+            if let GhostEvent::Loaded(of, value) = what
+                && *of == address
+            {
+                seen.push(Seen { value: *value, allowed: here.loadable(log, event, address) });
+            }
+        }
+    }
+    seen
+}

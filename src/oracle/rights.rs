@@ -1,0 +1,85 @@
+//! Invariants of the rights and marks of entries: D32, D40, D44, D47.
+
+use std::collections::BTreeSet;
+
+use crate::mm::{VmFlags, Vma};
+use crate::platform::Platform;
+use crate::x86::{EntryFlags, PteVal, VirtAddr};
+
+use super::folios::counted;
+use super::ghost::GhostEvent;
+use super::layout::Quiet;
+
+/// Calls `judge` with each present entry and the VMA that covers it.
+fn each_present<P: Platform>(
+    quiet: &Quiet<'_, P>,
+    mut judge: impl FnMut(VirtAddr, PteVal, &Vma<P>) -> Result<u64, String>,
+) -> Result<u64, String> {
+    let vmas = quiet.mm.mmap_lock().read();
+    let mut evaluated = 0;
+    for (address, entry) in quiet.layout.pages.iter().filter(|(_, entry)| entry.is_present()) {
+        let vma = vmas.iter().find(|vma| vma.contains(*address));
+        let vma = vma.ok_or_else(|| format!("{address} maps page {} outside of every VMA", entry.pfn()))?;
+        evaluated += judge(*address, *entry, vma)?;
+    }
+    Ok(evaluated)
+}
+
+pub(super) fn no_more_than_the_vma<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    each_present(quiet, |address, entry, vma| {
+        let writes = entry.is_writable() && !vma.flags().contains(VmFlags::WRITE);
+        let is_open = entry.flags().contains(EntryFlags::PRESENT);
+        let executes =
+            is_open && !entry.flags().contains(EntryFlags::NO_EXECUTE) && !vma.flags().contains(VmFlags::EXEC);
+        if writes || executes || is_open && !vma.is_accessible() {
+            return Err(format!("{address} of {vma:?} is mapped by the entry {entry}"));
+        }
+        Ok(1)
+    })
+}
+
+/// A page that a racing task wrote is marked so, unless the marks were cleared or the page was discarded meanwhile.
+pub(super) fn marks_are_kept<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let racing = || quiet.ghost.iter().filter(|log| !log.before_others).flat_map(|log| &log.events);
+    let mut written = BTreeSet::new();
+    for event in racing() {
+        if let GhostEvent::Stored(address, _) = event {
+            written.insert(address.page_start(P::GEOMETRY));
+        }
+    }
+    for event in racing() {
+        match event {
+            GhostEvent::Cleaned(page) => {
+                written.remove(page);
+            }
+            GhostEvent::Discards { start, end } => written.retain(|page| !(*start..*end).contains(page)),
+            GhostEvent::Stored(..) | GhostEvent::Loaded(..) | GhostEvent::Forked => {}
+        }
+    }
+    let mut evaluated = 0;
+    for (address, entry) in counted(quiet).filter(|(address, _)| written.contains(address)) {
+        if !entry.is_dirty() || !entry.flags().contains(EntryFlags::SOFT_DIRTY) {
+            return Err(format!("{address} was written, and is mapped by the entry {entry}"));
+        }
+        evaluated += 1;
+    }
+    Ok(evaluated)
+}
+
+pub(super) fn none_under_migration<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    match quiet.layout.pages.iter().find(|(_, entry)| !entry.is_present()) {
+        Some((address, entry)) => Err(format!("{address} has the entry {entry}")),
+        None => Ok(quiet.layout.pages.len() as u64),
+    }
+}
+
+pub(super) fn rights_of_the_vma<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let rights = EntryFlags::PRESENT | EntryFlags::USER | EntryFlags::NO_EXECUTE | EntryFlags::KEY;
+    each_present(quiet, |address, entry, vma| {
+        let marked = entry.is_prot_none() && !entry.flags().intersects(rights) && !entry.is_special();
+        if !marked && entry.flags() & rights != vma.page_prot() & rights {
+            return Err(format!("{address} of {vma:?} is mapped by the entry {entry}"));
+        }
+        Ok(1)
+    })
+}

@@ -1,0 +1,54 @@
+//! Copy on write as Linux 4.4 decides it: by counting mappings.
+
+use crate::mm::Generation;
+
+use super::definition::{Actor, LoomReach, Op, Scenario, ShapeName, TWO_PAGES, in_child, munmap, read, write};
+
+/// A page that both processes map, with 9 in its first word.
+const SHARED: &[Op] = &[write(0, 0, 9), Op::Fork];
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "g2-cow-parent-child",
+        family: "cow_g2",
+        claim: "4.4: a parent and a child that write one shared page copy it once or twice, and see nothing of the other's",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: TWO_PAGES,
+        setup: SHARED,
+        actors: &[
+            Actor { name: "P", ops: &[write(0, 0, 1)] },
+            Actor { name: "C", ops: &[in_child(&write(0, 1, 2)), in_child(&read(0, 0))] },
+        ],
+        outcomes: &[],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "g2-cow-stale-reader",
+        family: "cow_g2",
+        claim: "4.4: the parent writes to the page only when no thread of the child can still be reading it",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: TWO_PAGES,
+        setup: &[write(0, 0, 9), Op::Fork, in_child(&read(0, 0))],
+        actors: &[
+            Actor { name: "P", ops: &[write(0, 0, 1)] },
+            Actor { name: "C", ops: &[in_child(&write(0, 1, 2))] },
+            Actor { name: "R", ops: &[in_child(&read(0, 0))] },
+        ],
+        outcomes: &[],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "g2-cow-reuse-munmap",
+        family: "cow_g2",
+        claim: "4.4: a writer copies a page that a child still maps, and keeps it for itself once the child has unmapped it",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: TWO_PAGES,
+        setup: SHARED,
+        actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "U", ops: &[in_child(&munmap(0, 2))] }],
+        outcomes: &[],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+];

@@ -1,0 +1,47 @@
+//! Operations of a process that forks, and of its child.
+
+use crate::actors;
+use crate::mm::Task;
+use crate::oracle::{GhostEvent, GhostLog};
+use crate::platform::Platform;
+use crate::x86::VirtAddr;
+
+use super::definition::Op;
+use super::file_ops;
+use super::world::{World, perform};
+
+/// What a task did to the memory of each process.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Logs {
+    pub(super) parent: GhostLog,
+    pub(super) child: GhostLog,
+}
+
+impl Logs {
+    /// The logs of a task that is done before the others begin.
+    pub(super) fn before_others() -> Self {
+        let log = || GhostLog { before_others: true, ..GhostLog::default() };
+        Self { parent: log(), child: log() }
+    }
+}
+
+/// Does one operation, in the process that it concerns; returns what came out in words.
+pub(super) fn act<P: Platform>(world: &World<P>, task: &Task, op: Op, logs: &mut Logs) -> String {
+    match op {
+        Op::Fork => {
+            actors::fork(&world.mm, world.child(), task).expect("there are frames for the child's tables");
+            logs.parent.events.push(GhostEvent::Forked);
+            "forked".to_owned()
+        }
+        Op::InChild(op) => perform(world.child(), task, *op, &mut logs.child),
+        Op::ExitChild => {
+            let everything =
+                GhostEvent::Discards { start: VirtAddr::ZERO, end: VirtAddr::user(P::GEOMETRY.task_size()) };
+            logs.child.events.push(everything);
+            actors::exit_mmap(world.child(), task.cpu());
+            "exited".to_owned()
+        }
+        Op::MapFile(_) | Op::Truncate { .. } => file_ops::perform(world, task, op, &mut logs.parent),
+        here => perform(&world.mm, task, here, &mut logs.parent),
+    }
+}
