@@ -10,6 +10,7 @@ mod cow;
 mod cow_g2;
 mod definition;
 mod family;
+mod file_ops;
 mod left;
 mod library;
 mod numa;
@@ -18,6 +19,9 @@ mod run;
 mod world;
 
 mod fault_munmap;
+mod file_read;
+mod file_truncate;
+mod file_write;
 mod read_write;
 mod same_pte;
 mod stack;
@@ -26,8 +30,8 @@ mod vma_lock;
 
 pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part};
 pub use definition::{
-    Actor, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, dontneed, execute, in_child, mark_numa,
-    migrate, munmap, read, write,
+    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, dontneed, execute,
+    in_child, map_file, mark_numa, migrate, munmap, read, truncate, write,
 };
 pub use left::{BadLeft, Left};
 pub use library::library;
