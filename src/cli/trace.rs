@@ -6,15 +6,22 @@ use crate::mm::Protection;
 use crate::phys::Pfn;
 
 use super::output::line;
-use super::story::{Plot, Story, Use};
+use super::story::{Plot, Story, Use, find, tales};
 use super::{Exit, parse, usage};
 
 /// Tell one page fault as a call trace, from the exception to the retried instruction.
 ///
-/// Without options it is the documented one: a process copies "offset world" to 0x75e52fc77100, the
-/// first touch of its page. Every number comes from the code that the checkers run.
+/// `pagerace trace NAME` tells a story of the library, one for each way through the fault path. Without
+/// a name it is the documented one: a process copies "offset world" to 0x75e52fc77100, the first touch of
+/// its page; options change it. Every number comes from the code that the checkers run.
 #[derive(Debug, Args)]
 pub(super) struct Trace {
+    /// A story of the library
+    #[arg(value_name = "NAME", conflicts_with_all = ["address", "vma", "prot", "next_pfn", "How"])]
+    name: Option<String>,
+    /// List the stories of the library, and tell none
+    #[arg(long, conflicts_with = "name")]
+    list: bool,
     /// The address of the access
     #[arg(long, value_name = "ADDRESS", default_value = "0x75e52fc77100", value_parser = parse::hex)]
     address: u64,
@@ -58,6 +65,17 @@ impl How {
 
 impl Trace {
     pub(super) fn run(self) -> Exit {
+        if self.list {
+            tales().for_each(|tale| line(format_args!("{:<22}{}", tale.name, tale.about)));
+            return Exit::Holds;
+        }
+        match self.name {
+            Some(name) => tell_tale(&name),
+            None => self.tell_plot(),
+        }
+    }
+
+    fn tell_plot(self) -> Exit {
         let plot = Plot {
             address: self.address,
             vma: self.vma,
@@ -72,5 +90,18 @@ impl Trace {
             }
             Err(error) => usage(&error.to_string(), error.hint()),
         }
+    }
+}
+
+fn tell_tale(name: &str) -> Exit {
+    let Some(tale) = find(name) else {
+        return usage(&format!("there is no story '{name}'"), "`pagerace trace --list` names them all");
+    };
+    match tale.tell() {
+        Ok(story) => {
+            line(format_args!("{}", story.to_string().trim_end()));
+            Exit::Holds
+        }
+        Err(error) => usage(&error.to_string(), "a story needs 8 MiB of memory"),
     }
 }

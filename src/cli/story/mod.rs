@@ -1,6 +1,12 @@
 //! One fault, set up, run on the code that the checkers run, and told.
 
+mod entry;
+mod files;
+mod library;
+mod memory;
 mod plot;
 mod render;
+mod stage;
 
+pub(super) use library::{find, tales};
 pub(super) use plot::{Plot, Story, Use};

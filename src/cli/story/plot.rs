@@ -64,7 +64,8 @@ impl NoStory {
 /// A story that was run.
 #[derive(Debug)]
 pub(in crate::cli) struct Story {
-    pub(super) plot: Plot,
+    /// What it is about, and its setting.
+    pub(super) head: Vec<String>,
     pub(super) chapters: Vec<Chapter>,
     pub(super) end: End,
 }
@@ -75,7 +76,7 @@ pub(super) enum End {
     /// The address is not one that hardware translates.
     GeneralProtection(NotCanonical),
     /// The access completed, or the kernel ended it.
-    Accessed(Aftermath),
+    Accessed(VirtAddr, Aftermath),
 }
 
 /// The state of things afterwards.
@@ -95,12 +96,16 @@ const CPU: CpuId = CpuId::new(0);
 
 impl Story {
     pub(in crate::cli) fn tell(plot: &Plot) -> Result<Self, NoStory> {
-        let plot = plot.clone();
+        let (start, end) = plot.vma;
+        let head = vec![
+            format!("{} at {:#x}", plot.access, plot.address),
+            format!("in the mapping {start:#x}-{end:#x}, rights {}", rights(plot.protection)),
+        ];
         let address = match VirtAddr::new(plot.address, G) {
             Ok(address) => address,
-            Err(error) => return Ok(Self { plot, chapters: Vec::new(), end: End::GeneralProtection(error) }),
+            Err(error) => return Ok(Self { head, chapters: Vec::new(), end: End::GeneralProtection(error) }),
         };
-        let mm = set_up(&plot)?;
+        let mm = set_up(plot)?;
         let task = Task::new(CPU);
         platform::Story::take();
         let mut chapters = Vec::new();
@@ -112,8 +117,9 @@ impl Story {
                 break;
             }
         }
-        let end = End::Accessed(aftermath(&mm, &task, address, &plot.access, completion));
-        Ok(Self { plot, chapters, end })
+        let length = if let Use::Write(text) = &plot.access { text.len() as u64 + 1 } else { 8 };
+        let end = End::Accessed(address, aftermath(&mm, &task, address, length, completion));
+        Ok(Self { head, chapters, end })
     }
 }
 
@@ -121,6 +127,14 @@ impl fmt::Display for Story {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         render(self, formatter)
     }
+}
+
+fn rights(protection: Protection) -> String {
+    let right = |bit, letter| if protection.contains(bit) { letter } else { '-' };
+    [(Protection::READ, 'r'), (Protection::WRITE, 'w'), (Protection::EXEC, 'x')]
+        .map(|(bit, letter)| right(bit, letter))
+        .iter()
+        .collect()
 }
 
 /// Memory around the frame that comes next: 8 MiB, so that the frame of the story has the number it should have.
@@ -160,9 +174,15 @@ fn instructions(address: VirtAddr, access: &Use) -> Vec<Instruction> {
     stores
 }
 
-fn aftermath(mm: &Mm<P>, task: &Task, address: VirtAddr, access: &Use, completion: Completion<Ending>) -> Aftermath {
+/// The state of things after an access of so many bytes.
+pub(super) fn aftermath(
+    mm: &Mm<P>,
+    task: &Task,
+    address: VirtAddr,
+    length: u64,
+    completion: Completion<Ending>,
+) -> Aftermath {
     let layout = Layout::of(mm);
-    let length = if let Use::Write(text) = access { text.len() as u64 + 1 } else { 8 };
     // What goes on in the next page is in another frame.
     let length = length.min(G.page_size() - address.page_offset(G));
     let counts = task.counts();

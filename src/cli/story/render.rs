@@ -5,7 +5,6 @@ use std::fmt::{self, Formatter};
 use anstyle::Style;
 
 use super::plot::{Aftermath, End, Story, faults};
-use crate::mm::Protection;
 use crate::platform::{Event, Geometry, Platform, Story as P};
 use crate::x86::{Completion, Instruction, VirtAddr};
 
@@ -22,32 +21,25 @@ pub(super) struct Chapter {
 }
 
 pub(super) fn render(story: &Story, out: &mut Formatter<'_>) -> fmt::Result {
-    let plot = &story.plot;
-    writeln!(out, "{BOLD}{} at {:#x}{BOLD:#}", plot.access, plot.address)?;
-    writeln!(out, "  in the mapping {:#x}-{:#x}, rights {}", plot.vma.0, plot.vma.1, rights(plot.protection))?;
+    let mut head = story.head.iter();
+    if let Some(title) = head.next() {
+        writeln!(out, "{BOLD}{title}{BOLD:#}")?;
+    }
+    head.try_for_each(|words| writeln!(out, "  {words}"))?;
     match &story.end {
         End::GeneralProtection(error) => {
             writeln!(out, "\n{error}.")?;
             writeln!(out, "Hardware does not walk the tables for it: it raises #GP, not #PF, and the kernel")?;
             writeln!(out, "sends SIGSEGV with SI_KERNEL and no address.")
         }
-        End::Accessed(aftermath) => {
-            let address = VirtAddr::new(plot.address, G).expect("the story went on, so it is canonical");
+        End::Accessed(address, aftermath) => {
             let [pgd, pud, pmd, pte] = [4, 3, 2, 1].map(|level| address.index(level, G));
             let offset = address.page_offset(G);
             writeln!(out, "  indices: PGD {pgd}, PUD {pud}, PMD {pmd}, PTE {pte}; offset {offset:#x}\n")?;
             story.chapters.iter().try_for_each(|chapter| tell_chapter(chapter, out))?;
-            tell_end(address, aftermath, out)
+            tell_end(*address, aftermath, out)
         }
     }
-}
-
-fn rights(protection: Protection) -> String {
-    let right = |bit, letter| if protection.contains(bit) { letter } else { '-' };
-    [(Protection::READ, 'r'), (Protection::WRITE, 'w'), (Protection::EXEC, 'x')]
-        .map(|(bit, letter)| right(bit, letter))
-        .iter()
-        .collect()
 }
 
 fn tell_chapter(chapter: &Chapter, out: &mut Formatter<'_>) -> fmt::Result {
