@@ -89,7 +89,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "R", ops: &[peek(0, 0)] },
             Actor { name: "U", ops: &[in_child(&munmap(0, 2))] },
         ],
-        outcomes: &[],
+        outcomes: &[
+            "W wrote; R got EFAULT; U unmapped; page 0 is W's; +1 -1 pages; +0 -1 tables",
+            "W wrote; R read 9; U unmapped; page 0 is W's; +1 -1 pages; +0 -1 tables",
+            "W wrote; R read 9; U unmapped; page 0 is setup's; +0 -0 pages; +0 -1 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
