@@ -5,7 +5,7 @@
 //! - I2 (D20). RSS is uncounted before the table's lock is released.
 
 use crate::mm::{EntryAt, HugeZap, LockedTable, Mm, RssKind, Vma, find_pmd, remove_rmap, under_migration, zap_huge};
-use crate::platform::{Platform, enter};
+use crate::platform::{Platform, enter, remark};
 use crate::x86::{PteVal, VirtAddr};
 
 use super::gather::Gather;
@@ -33,7 +33,8 @@ pub(super) fn unmap_page_range<P: Platform>(
     );
 }
 
-/// What one PMD entry translates: a huge page, or a table of small ones.
+/// What one PMD entry translates: a huge page, or a table of small ones. Faults may go on meanwhile, so the entry may
+/// change between the looks at it: what is neither is looked at again.
 fn zap_pmd_range<P: Platform>(
     mm: &Mm<P>,
     gather: &mut Gather<'_, P>,
@@ -41,15 +42,28 @@ fn zap_pmd_range<P: Platform>(
     pmd: EntryAt,
     range: (VirtAddr, VirtAddr),
 ) {
-    match zap_huge(mm, gather.cpu(), vma, pmd, range) {
-        HugeZap::Zero => {}
-        HugeZap::Folio(folio) => gather.page(folio),
-        HugeZap::NotHuge => zap_pte_range(mm, gather, pmd, range.0, range.1),
+    loop {
+        match zap_huge(mm, gather.cpu(), vma, pmd, range) {
+            HugeZap::Zero => return,
+            HugeZap::Folio(folio) => return gather.page(folio),
+            HugeZap::None => return,
+            HugeZap::NotHuge => {}
+        }
+        if zap_pte_range(mm, gather, pmd, range).is_some() {
+            return;
+        }
+        remark::<P>(format_args!("the table is gone: look at the PMD again"));
     }
 }
 
-fn zap_pte_range<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, pmd: EntryAt, start: VirtAddr, end: VirtAddr) {
-    let Some(mut table) = LockedTable::offset_map_lock(mm, pmd) else { return };
+/// Empties the entries of a table; `None` if there is no table.
+fn zap_pte_range<P: Platform>(
+    mm: &Mm<P>,
+    gather: &mut Gather<'_, P>,
+    pmd: EntryAt,
+    (start, end): (VirtAddr, VirtAddr),
+) -> Option<()> {
+    let mut table = LockedTable::offset_map_lock(mm, pmd)?;
     let pages = (start.bytes()..end.bytes()).step_by(P::GEOMETRY.page_size() as usize).map(VirtAddr::user);
     for address in pages {
         if !table.get(address).is_none() {
@@ -57,6 +71,7 @@ fn zap_pte_range<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, pmd: Entry
             zap_entry(mm, gather, entry);
         }
     }
+    Some(())
 }
 
 fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {

@@ -1,7 +1,7 @@
 //! Folios of the size that one PMD entry maps: allocated, cleared, split (`vma_alloc_folio`, `clear_huge_page`,
 //! `__split_huge_page`).
 
-use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
+use crate::platform::{Platform, enter, remark};
 
 use super::address::Pfn;
 use super::cpu::CpuId;
@@ -58,13 +58,7 @@ impl<P: Platform> PhysMem<P> {
     /// meanwhile.
     pub fn copy_huge(&self, to: Pfn, from: Pfn) {
         for (to, from) in self.frames_of_folio(to).zip(self.frames_of_folio(from)) {
-            remark::<P>(format_args!("copy frame {from} to {to}"));
-            for word in 0..P::GEOMETRY.entries() {
-                // ORDER none: what publishes the copy orders it; the source's words are user data.
-                let value = self.word(from, word).load(Ordering::Relaxed);
-                // ORDER none: as above.
-                self.word(to, word).store(value, Ordering::Relaxed);
-            }
+            self.copy_page(to, from);
         }
     }
 
@@ -76,10 +70,9 @@ impl<P: Platform> PhysMem<P> {
         enter::<P>("__split_huge_page_refcount", format_args!("folio={head}")).run(
             || {
                 let page = self.page(head);
-                let (order, mapping, index) = (page.order(), page.mapping(), page.index());
-                for (number, tail) in (1..).zip(self.tails(head, order)) {
+                let order = page.order();
+                for tail in self.tails(head, order) {
                     self.page(tail).leave_folio();
-                    self.page(tail).set_mapping(mapping, index + number);
                     self.lru().add_tail(self.index(tail));
                 }
                 page.lose_tails();

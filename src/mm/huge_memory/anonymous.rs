@@ -6,7 +6,7 @@
 //! Not modelled: `check_stable_address_space` (there is no OOM reaper yet) and userfaultfd, which Linux asks between
 //! the re-test and the entry; `khugepaged_enter_vma`.
 
-use crate::phys::{AnonVmaId, Mapping, OutOfMemory, PageState, Pfn};
+use crate::phys::{AnonVmaId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
 use crate::platform::{Platform, enter, remark};
 use crate::x86::{EntryFlags, PmdVal};
 
@@ -110,13 +110,21 @@ pub(super) fn folio_add_new_anon_rmap_pmd<P: Platform>(vmf: &Vmf<'_, P>, folio: 
     let words = format_args!("folio={folio}, anon_vma={:#x}, index={index:#x}", anon_vma.0);
     enter::<P>("folio_add_new_anon_rmap", words).run(
         || {
-            let page = vmf.mm.memory().page(folio);
-            page.set_mapping(Mapping::Anon(anon_vma), index);
+            let memory = vmf.mm.memory();
+            set_anon(memory, folio, Mapping::Anon(anon_vma), index);
+            let page = memory.page(folio);
             page.set_anon_exclusive();
             page.add_entire_mapcount(1);
         },
         |()| "entire mapcount=1".to_owned(),
     );
+}
+
+/// Says of every page of a folio what it is a page of (`__folio_set_anon`; Linux asks the head instead).
+pub(super) fn set_anon<P: Platform>(memory: &PhysMem<P>, folio: Pfn, mapping: Mapping, index: u64) {
+    for (number, frame) in (0..).zip(memory.frames_of_folio(folio)) {
+        memory.page(frame).set_mapping(mapping, index + number);
+    }
 }
 
 /// An entry for a folio that may be written if the VMA may (`maybe_pmd_mkwrite(pmd_mkdirty(mk_huge_pmd(...)))`).

@@ -170,7 +170,7 @@ fn split_huge_page<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, at: EntryAt, head: Pfn
         return;
     }
     // __split_huge_page_splitting: from here on nobody but hardware uses the entry; the interrupts make sure of it.
-    pmd.mark(EntryFlags::SPLITTING);
+    pmd.update(|pmd| pmd.with(EntryFlags::SPLITTING));
     mm.machine().shoot_down();
     drop(pmd);
     let memory = mm.memory();

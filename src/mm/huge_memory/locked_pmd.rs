@@ -91,16 +91,15 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
         }
     }
 
-    /// Adds a mark to an entry that hardware may mark meanwhile (`pmdp_splitting_flush`, without the flush).
-    pub(super) fn mark(&mut self, mark: EntryFlags) {
+    /// Changes marks of an entry that hardware may mark meanwhile (`pmdp_splitting_flush`, `pmdp_test_and_clear_young`,
+    /// without the flush).
+    pub fn update(&mut self, change: impl Fn(PmdVal) -> PmdVal) {
         let mut old = self.get();
         // ORDER O2: a locked update, as hardware's own.
-        while let Err(now) =
-            self.mm.entry(self.at).compare_exchange(old.bits(), old.with(mark).bits(), Ordering::AcqRel)
-        {
+        while let Err(now) = self.mm.entry(self.at).compare_exchange(old.bits(), change(old).bits(), Ordering::AcqRel) {
             old = PmdVal::from_bits(now);
         }
-        remark::<P>(format_args!("{}[{}] = {}", level_name(self.at.level), self.at.index, old.with(mark)));
+        remark::<P>(format_args!("{}[{}] = {}", level_name(self.at.level), self.at.index, change(old)));
     }
 
     /// Points the entry to a table that is filled (`pmd_populate`). The table was counted when it was deposited.

@@ -12,6 +12,7 @@ use crate::mm::vm_flags::VmFlags;
 use crate::mm::vmf::Vmf;
 
 use super::accessed::changed;
+use super::anonymous::set_anon;
 use super::fault::HugeFault;
 use super::locked_pmd::LockedPmd;
 use super::split::split_huge_pmd;
@@ -66,7 +67,7 @@ fn try_reuse<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal) -> Reuse {
     let is_ours = page.is_anon_exclusive() || page.refcount() == 1;
     if is_ours {
         let anon_vma = vmf.vma().anon_vma().expect("a VMA that maps an anonymous page has one");
-        page.set_mapping(Mapping::Anon(anon_vma.id()), page.index());
+        set_anon(vmf.mm.memory(), orig.pfn(), Mapping::Anon(anon_vma.id()), page.index());
         page.set_anon_exclusive();
     }
     page.folio().lock().unlock();

@@ -2,7 +2,7 @@
 
 use crate::phys::{CpuId, Pfn};
 use crate::platform::{Platform, enter, remark};
-use crate::x86::{PmdVal, VirtAddr};
+use crate::x86::{PmdState, PmdVal, VirtAddr};
 
 use crate::mm::entry_at::EntryAt;
 use crate::mm::generation::Generation;
@@ -18,7 +18,9 @@ use super::split::split_huge_pmd;
 /// What was done about a PMD entry before its table is looked at.
 #[must_use]
 pub enum HugeZap {
-    /// It is not huge, or no longer: the table below it is to be emptied, if there is one.
+    /// It is empty.
+    None,
+    /// It is not huge, or no longer: the table below it is to be emptied.
     NotHuge,
     /// It was, and is empty now; there was no page to free, since it was the huge zero page.
     Zero,
@@ -35,14 +37,21 @@ pub fn zap_huge<P: Platform>(
     at: EntryAt,
     (start, end): (VirtAddr, VirtAddr),
 ) -> HugeZap {
-    if !pmdp_get_lockless(mm, at).is_huge() {
-        return HugeZap::NotHuge;
+    if pmdp_get_lockless(mm, at).is_huge() {
+        if end.bytes() - start.bytes() == span::<P>() {
+            match zap_huge_pmd(mm, cpu, vma, at) {
+                HugeZap::None | HugeZap::NotHuge => {}
+                zapped @ (HugeZap::Zero | HugeZap::Folio(_)) => return zapped,
+            }
+        } else {
+            split_at(mm, cpu, vma, at);
+        }
     }
-    if end.bytes() - start.bytes() == span::<P>() {
-        return zap_huge_pmd(mm, cpu, vma, at);
+    // A fault may have changed the entry since; in 4.4 a huge page that appeared meanwhile is left alone.
+    match (pmdp_get_lockless(mm, at).state(), mm.generation()) {
+        (PmdState::None, _) | (PmdState::Huge(_), Generation::G2) => HugeZap::None,
+        (PmdState::Huge(_) | PmdState::Table(_) | PmdState::NotATable, _) => HugeZap::NotHuge,
     }
-    split_at(mm, cpu, vma, at);
-    HugeZap::NotHuge
 }
 
 /// Splits the entry if it is huge, as the generation does it (`split_huge_pmd`, `split_huge_page_pmd`).
@@ -69,7 +78,7 @@ fn zap_huge_pmd<P: Platform>(mm: &Mm<P>, cpu: CpuId, vma: &Vma<P>, at: EntryAt) 
             if is_zero { HugeZap::Zero } else { HugeZap::Folio(old.pfn()) }
         },
         |zap| match zap {
-            HugeZap::NotHuge => "0: it is not huge any more".to_owned(),
+            HugeZap::None | HugeZap::NotHuge => "0: it is not huge any more".to_owned(),
             HugeZap::Zero => "the huge zero page".to_owned(),
             HugeZap::Folio(folio) => format!("folio {folio}"),
         },
