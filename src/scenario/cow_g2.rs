@@ -75,7 +75,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: &[write(0, 0, 9), Op::Fork, Op::ExitChild],
         actors: &[Actor { name: "P", ops: &[write(0, 0, 1)] }, Actor { name: "M", ops: &[migrate(0), dontneed(0, 1)] }],
-        outcomes: &[],
+        outcomes: &[
+            "P wrote; M kept, discarded; +0 -1 pages; +0 -0 tables",
+            "P wrote; M kept, discarded; +1 -2 pages; +0 -0 tables",
+            "P wrote; M kept, discarded; page 0 is P's; +1 -1 pages; +0 -0 tables",
+            "P wrote; M kept, discarded; page 0 is P's; +2 -2 pages; +0 -0 tables",
+            "P wrote; M moved, discarded; +1 -2 pages; +0 -0 tables",
+            "P wrote; M moved, discarded; +2 -3 pages; +0 -0 tables",
+            "P wrote; M moved, discarded; page 0 is P's; +2 -2 pages; +0 -0 tables",
+            "P wrote; M moved, discarded; page 0 is P's; +3 -3 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
 ];
