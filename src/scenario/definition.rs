@@ -165,6 +165,13 @@ pub enum Op {
         /// Its new size.
         pages: u64,
     },
+    /// A load by the kernel, which must not fault pages in meanwhile (`copy_from_user_inatomic`).
+    Peek {
+        /// The page.
+        page: u64,
+        /// The word of it.
+        word: u64,
+    },
     /// `madvise(MADV_DONTNEED)`.
     Dontneed {
         /// The first page.
@@ -230,6 +237,11 @@ pub const fn map_file(page: u64, pages: u64, sharing: Sharing, file: &'static Fi
 /// The system call `ftruncate`.
 pub const fn truncate(file: &'static FileSpec, pages: u64) -> Op {
     Op::Truncate { file, pages }
+}
+
+/// A load by the kernel, without a fault.
+pub const fn peek(page: u64, word: u64) -> Op {
+    Op::Peek { page, word }
 }
 
 /// `madvise(MADV_DONTNEED)`.

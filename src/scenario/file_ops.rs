@@ -19,6 +19,7 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         Op::Write { .. }
         | Op::CopyToUser { .. }
         | Op::Read { .. }
+        | Op::Peek { .. }
         | Op::Execute { .. }
         | Op::Age { .. }
         | Op::Dontneed { .. }

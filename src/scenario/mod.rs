@@ -30,7 +30,7 @@ mod vma_lock;
 pub use check::{CheckReport, Engine, Verdict, check};
 pub use definition::{
     Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, dontneed, execute,
-    in_child, map_file, mark_numa, migrate, munmap, read, truncate, write,
+    in_child, map_file, mark_numa, migrate, munmap, peek, read, truncate, write,
 };
 pub use library::library;
 pub use outcome::Outcome;
