@@ -45,6 +45,32 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         loom: LoomReach::Partly { preemptions: 2 },
     },
     Scenario {
+        name: "private-reader-writer",
+        family: "file_write",
+        claim: "a read fault against a write fault of one page in a private mapping: the file keeps its word",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: &[],
+        setup: &[map_file(2, 1, Sharing::Shared, &DISK), read(2, 0), map_file(0, 2, Sharing::Private, &DISK), read(1, 0)],
+        actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "W", ops: &[write(0, 0, 7)] }],
+        outcomes: &[
+        ],
+        loom: LoomReach::Partly { preemptions: 2 },
+    },
+    Scenario {
+        name: "private-wp-writers",
+        family: "file_write",
+        claim: "two writers of a page that a private mapping shows leave one copy with both stores",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: &[],
+        setup: &[map_file(0, 2, Sharing::Private, &DISK), read(0, 0)],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(0, 1, 2)] }],
+        outcomes: &[
+        ],
+        loom: LoomReach::Partly { preemptions: 2 },
+    },
+    Scenario {
         name: "shared-writers",
         family: "file_write",
         claim: "two first writers of a shared page enter it once, writable and dirty",
