@@ -7,6 +7,7 @@ use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
 use super::definition::Op;
+use super::file_ops;
 use super::world::{World, perform};
 
 /// What a task did to the memory of each process.
@@ -40,6 +41,7 @@ pub(super) fn act<P: Platform>(world: &World<P>, task: &Task, op: Op, logs: &mut
             actors::exit_mmap(world.child(), task.cpu());
             "exited".to_owned()
         }
+        Op::MapFile(_) | Op::Truncate { .. } => file_ops::perform(world, task, op, &mut logs.parent),
         here => perform(&world.mm, task, here, &mut logs.parent),
     }
 }

@@ -13,7 +13,7 @@ use crate::x86::{EntryFlags, PmdVal};
 use crate::mm::anon_vma::{Prepared, vmf_anon_prepare};
 use crate::mm::fault_flags::FaultFlags;
 use crate::mm::vm_flags::VmFlags;
-use crate::mm::vmf::{FaultError, VmFault, Vmf};
+use crate::mm::vmf::{FaultError, Vmf};
 use crate::mm::walk::new_table;
 
 use super::eligible::{huge_start, pages};
