@@ -190,9 +190,9 @@ pub(super) fn no_lost_write<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, St
 
 /// What the word at an address holds; 0 if nothing is mapped there.
 pub(super) fn word<P: Platform>(quiet: &Quiet<'_, P>, address: VirtAddr) -> u64 {
-    let Some(entry) = quiet.layout.entry_for::<P>(address) else { return 0 };
+    let Some(pfn) = quiet.layout.frame_for::<P>(address) else { return 0 };
     let index = (address.page_offset(P::GEOMETRY) / 8) as usize;
-    super::folios::word_at(quiet.mm.memory(), entry.pfn(), index)
+    super::folios::word_at(quiet.mm.memory(), pfn, index)
 }
 
 #[cfg(test)]

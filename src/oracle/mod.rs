@@ -6,6 +6,7 @@
 mod cow;
 mod folios;
 mod ghost;
+mod huge;
 mod invariant;
 mod layout;
 mod ledgers;

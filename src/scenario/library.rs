@@ -1,7 +1,7 @@
 //! All scenarios, in the order in which `check` runs them.
 
 use super::definition::Scenario;
-use super::{cow, cow_g2, fault_munmap, numa, read_write, same_pte, stack, tables, vma_lock};
+use super::{cow, cow_g2, fault_munmap, huge, huge_g2, numa, read_write, same_pte, stack, tables, vma_lock};
 
 /// Every scenario of the library.
 pub fn library() -> impl Iterator<Item = &'static Scenario> {
@@ -15,6 +15,8 @@ pub fn library() -> impl Iterator<Item = &'static Scenario> {
         cow::SCENARIOS,
         cow_g2::SCENARIOS,
         numa::SCENARIOS,
+        huge::SCENARIOS,
+        huge_g2::SCENARIOS,
     ]
     .into_iter()
     .flatten()

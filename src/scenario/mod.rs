@@ -17,6 +17,8 @@ mod run;
 mod world;
 
 mod fault_munmap;
+mod huge;
+mod huge_g2;
 mod read_write;
 mod same_pte;
 mod stack;
