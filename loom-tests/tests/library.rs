@@ -32,6 +32,7 @@ scenarios! {
     marks_munmap: "marks-munmap",
     fault_munmap_neighbour: "fault-munmap-neighbour",
     fault_munmap_g2: "fault-munmap-g2",
+    fault_munmap_cut: "fault-munmap-cut",
     user_kernel_copy: "user-kernel-copy",
     anon_prepare_munmap: "anon-prepare-munmap",
     anon_prepare_two: "anon-prepare-two",

@@ -72,3 +72,69 @@ fn is_worth_asking<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, entry: PteVal) -> bool
         CowReuse::AnonExclusive => !vma.is_cow() || mm.memory().page(entry.pfn()).mapcount() == 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::{exit_mmap, migrate};
+    use crate::mm::{Generation, Migrated, Placement, Process, Protection, Task, mmap};
+    use crate::phys::{CpuId, Pfn, PhysConfig};
+    use crate::platform::{Arc, Native, X86_64};
+    use crate::x86::{Completion, Instruction, Machine, Mode};
+
+    type P = Native<X86_64>;
+
+    const CPU: CpuId = CpuId::new(0);
+    const PAGE: VirtAddr = VirtAddr::user(0x5000);
+
+    /// An address space with a page that holds 9.
+    fn written(generation: Generation) -> (Mm<P>, Task) {
+        let machine = Machine::boot(&PhysConfig::linux(Pfn::truncate(0x1000), 256, 1)).expect("a little memory");
+        let (mm, task) = (Mm::new(Arc::new(machine), generation, CPU).expect("a frame"), Task::new(CPU));
+        mmap(&mm, Placement::Fixed(PAGE), 0x1000, Protection::READ | Protection::WRITE)
+            .expect("an empty address space");
+        assert_eq!(execute(&mm, &task, Instruction::store(PAGE, 9)), None);
+        mm.memory().drain_lru_batches(CPU);
+        (mm, task)
+    }
+
+    fn execute(mm: &Mm<P>, task: &Task, instruction: Instruction) -> Option<u64> {
+        match Process::new(mm, task).execute(Mode::User, instruction) {
+            Completion::Done(value) => value,
+            Completion::Ended(ending) => panic!("{instruction} ended with {ending}"),
+        }
+    }
+
+    fn entry(mm: &Mm<P>) -> PteVal {
+        let pmd = find_pmd(mm, PAGE).expect("there are tables");
+        LockedTable::offset_map_lock(mm, pmd).expect("there is a table").get(PAGE)
+    }
+
+    #[test]
+    fn a_marked_page_faults_once_and_comes_back_as_it_was() {
+        for generation in Generation::ALL {
+            let (mm, task) = written(generation);
+            let before = entry(&mm);
+            change_prot_numa(&mm, PAGE, 0x1000);
+            assert!(entry(&mm).is_prot_none() && entry(&mm).pfn() == before.pfn(), "{:?}", entry(&mm));
+            let faults = task.counts().pgfault;
+            assert_eq!(execute(&mm, &task, Instruction::Load(PAGE)), Some(9));
+            assert_eq!((entry(&mm), task.counts().pgfault), (before, faults + 1));
+            exit_mmap(&mm, CPU);
+        }
+    }
+
+    #[test]
+    fn a_page_that_moves_keeps_its_contents_and_its_rights() {
+        for generation in Generation::ALL {
+            let (mm, task) = written(generation);
+            let before = entry(&mm);
+            assert_eq!(migrate(&mm, &task, PAGE), Migrated::Moved);
+            assert_ne!(entry(&mm).pfn(), before.pfn());
+            assert_eq!(entry(&mm).flags(), before.flags());
+            assert_eq!(execute(&mm, &task, Instruction::Load(PAGE)), Some(9));
+            exit_mmap(&mm, CPU);
+            assert_eq!(mm.rss_anon_pages(), 0);
+        }
+    }
+}

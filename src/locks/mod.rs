@@ -7,10 +7,13 @@
 //!
 //! ```text
 //! mmap_lock                       do_user_addr_fault, vm_munmap
-//!   anon_vma root semaphore       __anon_vma_prepare
-//!     page_table_lock             __anon_vma_prepare, __pud_alloc, __pmd_alloc
+//!   vma->vm_lock                  vma_start_write; a fault only tries it, and holds nothing then
+//!     mmap_lock (tried)           vmf_anon_prepare
+//!   anon_vma root semaphore       __anon_vma_prepare, expand_downwards
+//!     page_table_lock             __anon_vma_prepare, __pud_alloc, __pmd_alloc, expand_downwards
 //!     PMD table lock (PML)        pmd_install
 //!     PTE table lock (PTL)        pte_offset_map_lock
+//!       rcu                       vma_iter_store, vm_area_free (what waits for a grace period)
 //!       instruction               ptep_clear_flush (a shootdown waits for the instruction of each CPU)
 //!       per-CPU lists > zone      free_unref_page
 //!       LRU batch > lruvec        folio_add_lru

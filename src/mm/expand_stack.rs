@@ -31,7 +31,8 @@ pub(super) enum CannotGrow {
     NoRoom,
 }
 
-/// Makes the VMA reach down to the page of `address`; the mmap lock is held for writing.
+/// Makes the VMA, which lies above `address`, reach down to its page; the mmap lock is held for writing, so that nobody
+/// else grows it meanwhile.
 pub(super) fn expand_stack_locked<P: Platform>(
     mm: &Mm<P>,
     task: &Task,
@@ -50,15 +51,12 @@ pub(super) fn expand_stack_locked<P: Platform>(
             vmas.start_write(&vma);
             let anon_vma = vma.anon_vma().expect("it has just been prepared");
             let mut starts = anon_vma.lock_write();
-            // The re-test under the anon_vma's lock: there a stack may have grown meanwhile.
-            if start < vma.start() {
-                let _page_table_lock = mm.page_table_lock().lock();
-                let old = vma.start().bytes();
-                // One of them: the VMA of a forked process is where its parent's is.
-                starts.iter_mut().find(|linked| **linked == old).into_iter().for_each(|linked| *linked = start.bytes());
-                vma.anon_vmas().skip(1).for_each(|inherited| inherited.moved(old, start.bytes()));
-                vmas.set_start(index, start);
-            }
+            let old = vma.start().bytes();
+            vma.anon_vmas().skip(1).for_each(|inherited| inherited.moved(old, start.bytes()));
+            let _page_table_lock = mm.page_table_lock().lock();
+            // One of them: the VMA of a forked process is where its parent's is.
+            starts.iter_mut().find(|linked| **linked == old).into_iter().for_each(|linked| *linked = start.bytes());
+            vmas.set_start(index, start);
             Ok(())
         },
         |result| result.map_or_else(|error| format!("{error:?}"), |()| "0".to_owned()),

@@ -168,10 +168,14 @@ fn fault_signal_pending<P: Platform>(exception: Exception, task: &Task) -> Optio
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+
     use super::*;
     use crate::mm::{BusCode, FaultError, Process, Signals, VmFlags, Vma};
     use crate::phys::{CpuId, Pfn, PhysConfig};
-    use crate::platform::{Arc, Native, X86_64};
+    use crate::platform::interleaved::{Interleaved, Search, explore};
+    use crate::platform::{Arc, Native, TwoLevels, Verdict, Watch, X86_64};
     use crate::x86::{ExceptionHandler, Machine, Mode, Pkru, PtRegs, VirtAddr};
 
     type P = Native<X86_64>;
@@ -377,6 +381,45 @@ mod tests {
         assert_eq!(fault(&mm, &task, Mode::KernelUserCopy, 0x2, WRITE), EFAULT);
         drop(writer);
         assert_eq!(task.counts().calls, 0);
+    }
+
+    #[test]
+    fn a_task_that_dies_gets_no_other_signal_but_an_oops_comes_first() {
+        let mm = mm(Generation::G6, 64);
+        let dying = Task::new(CPU).with_signals(Signals::Pending(Signal::Fatal));
+        assert_eq!(fault(&mm, &dying, Mode::User, 0x4, UNMAPPED), Resume::Instead(Ending::Killed));
+        assert_eq!(fault(&mm, &dying, Mode::User, 0xd, READ), oops(Oops::CorruptTable));
+        let handles = Task::new(CPU).with_signals(Signals::Pending(Signal::Handled));
+        assert_eq!(fault(&mm, &handles, Mode::User, 0x4, UNMAPPED), segv(FaultCode::MapErr, UNMAPPED));
+    }
+
+    #[test]
+    fn a_signal_may_arrive_wherever_linux_looks_for_one() {
+        type C = Interleaved<TwoLevels>;
+        let seen = Arc::new(Mutex::new(BTreeSet::new()));
+        let noted = Arc::clone(&seen);
+        let report = explore("signals", Search::Everything, &Watch::default(), move || {
+            let machine = Machine::boot(&PhysConfig::linux(Pfn::truncate(0x1000), 16, 2)).expect("a little memory");
+            let mm = Arc::new(Mm::<C>::new(Arc::new(machine), Generation::G6, CPU).expect("a frame for the root"));
+            let rights = VmFlags::READ | VmFlags::WRITE | VmFlags::MAYWRITE;
+            mm.mmap_lock().write().insert(Vma::new(VirtAddr::ZERO, VirtAddr::user(16), rights));
+            let faulting = Arc::clone(&mm);
+            let faulter = C::spawn("F".to_owned(), move || {
+                let task = Task::new(CpuId::new(1)).with_signals(Signals::MayArrive);
+                let regs = PtRegs { mode: Mode::User, interrupts: Interrupts::Enabled };
+                let code = ErrorCode::USER | ErrorCode::WRITE;
+                let resume = Process::new(&faulting, &task).exc_page_fault(regs, code, VirtAddr::ZERO);
+                (format!("{resume:?}"), task.counts().retries)
+            });
+            // Somebody who writes holds the mmap lock for a while.
+            drop(mm.mmap_lock().write());
+            noted.lock().expect("no panic").insert(C::join(faulter));
+        });
+        assert_eq!(report.verdict, Verdict::Holds, "{:?}", report.counterexample);
+        let seen = seen.lock().expect("no panic");
+        let outcomes: Vec<_> = seen.iter().map(|(resume, retries)| (resume.as_str(), *retries)).collect();
+        let killed = "Instead(Killed)";
+        assert_eq!(outcomes, [(killed, 0), (killed, 1), ("Retry", 0), ("Retry", 1)]);
     }
 
     #[test]

@@ -178,6 +178,8 @@ impl<P: Platform> fmt::Debug for MmLockSeq<P> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::mm::{Generation, VmFlags};
     use crate::phys::{CpuId, Pfn, PhysConfig};
@@ -216,6 +218,38 @@ mod tests {
         let reader = vmas.downgrade();
         assert_eq!([1, 2].map(|number| locks(&mm, number)), [true, false]);
         detached.into_iter().for_each(|vma| reader.free(vma));
+    }
+
+    proptest! {
+        /// Whatever was mapped, unmapped and grown: without the mmap lock a fault finds what it would find with it.
+        #[test]
+        fn readers_find_what_the_tree_has(changes in prop::collection::vec((0u64..12, 1u64..5, 0u8..3), 1..12)) {
+            type P = Native<X86_64>;
+            let (mm, task) = (mm::<P>(1), Task::new(CPU));
+            for (first, pages, what) in changes {
+                let (start, end) = (page::<P>(first), page::<P>(first + pages));
+                let mut vmas = mm.mmap_lock().write();
+                match what {
+                    0 => vmas.detach(start, end).into_iter().for_each(|vma| vmas.free(vma)),
+                    1 if !vmas.overlaps(start, end) => vmas.insert(Vma::new(start, end, RIGHTS)),
+                    _ => {
+                        if let Some(above) = vmas.find(start)
+                            && vmas.vma(above).start() > start
+                        {
+                            vmas.set_start(above, start);
+                        }
+                    }
+                }
+                drop(vmas);
+                for number in 0..16 {
+                    let lock = lock_vma_under_rcu(&mm, &task, page::<P>(number));
+                    let found = lock.map(|lock| (lock.vma().start(), lock.vma().end()));
+                    let vmas = mm.mmap_lock().read();
+                    let expected = vmas.lookup(page::<P>(number)).map(|vma| vmas.vma(vma));
+                    prop_assert_eq!(found, expected.map(|vma| (vma.start(), vma.end())), "page {}", number);
+                }
+            }
+        }
     }
 
     #[test]

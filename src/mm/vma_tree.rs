@@ -12,6 +12,7 @@ use crate::platform::{Arc, Platform, Rcu, RcuWriter};
 use crate::x86::VirtAddr;
 
 use super::generation::{Generation, VmaLocking};
+use super::vm_flags::VmFlags;
 use super::vma::{Vma, WritableVma};
 use super::vma_lock::{MmLockSeq, Pivot, VmaReaders};
 
@@ -167,17 +168,18 @@ impl<P: Platform> VmaTree<P> {
         self.vmas.get(self.vmas.partition_point(|vma| vma.start() < address)).map(|vma| vma.start())
     }
 
-    /// The highest free range of `bytes` below `limit` (`vm_unmapped_area`, top down).
+    /// The highest free range of `bytes` below `limit` (`vm_unmapped_area`, top down). A stack keeps what is below it
+    /// at a distance.
     pub(super) fn unmapped_area(&self, bytes: u64, limit: VirtAddr) -> Option<VirtAddr> {
         let mut top = limit.bytes();
         for vma in self.vmas.iter().rev() {
-            if top - vma.end().bytes() >= bytes {
+            if top.saturating_sub(vma.end().bytes()) >= bytes {
                 break;
             }
-            top = vma.start().bytes();
+            top = start_gap(vma);
         }
         let floor = self.end_below(VirtAddr::user(top)).map_or(0, VirtAddr::bytes);
-        (top - floor >= bytes).then(|| VirtAddr::user(top - bytes))
+        (top.saturating_sub(floor) >= bytes).then(|| VirtAddr::user(top - bytes))
     }
 
     fn first_ending_after(&self, address: VirtAddr) -> usize {
@@ -205,6 +207,12 @@ impl<P: Platform> VmaTree<P> {
     }
 }
 
+/// Where a VMA begins, with the gap that it keeps if it is a stack (`vm_start_gap`).
+fn start_gap<P: Platform>(vma: &Vma<P>) -> u64 {
+    let gap = if vma.flags().contains(VmFlags::GROWSDOWN) { P::GEOMETRY.stack_guard_gap() } else { 0 };
+    vma.start().bytes().saturating_sub(gap)
+}
+
 impl<P: Platform> fmt::Debug for VmaTree<P> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_list().entries(self.iter()).finish()
@@ -214,7 +222,6 @@ impl<P: Platform> fmt::Debug for VmaTree<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mm::VmFlags;
     use crate::platform::{Native, X86_64};
 
     type Tree = VmaTree<Native<X86_64>>;
@@ -254,6 +261,15 @@ mod tests {
         assert_eq!(tree.end_below(page(1)), None);
         assert_eq!(tree.start_above(page(3)), Some(page(5)));
         assert_eq!(tree.start_above(page(6)), None);
+    }
+
+    #[test]
+    fn a_stack_keeps_its_gap_free() {
+        let mut tree = tree(&[(0, 2)]);
+        tree.insert(Vma::new(page(600), page(601), VmFlags::READ | VmFlags::GROWSDOWN));
+        for (pages, start) in [(342, Some(2)), (343, None)] {
+            assert_eq!(tree.unmapped_area(pages << 12, page(601)), start.map(page), "{pages} pages");
+        }
     }
 
     #[test]

@@ -125,6 +125,13 @@ pub enum Op {
         /// The page.
         page: u64,
     },
+    /// A load by the kernel, which must not fault pages in meanwhile (`copy_from_user_inatomic`).
+    Peek {
+        /// The page.
+        page: u64,
+        /// The word of it.
+        word: u64,
+    },
     /// `madvise(MADV_DONTNEED)`.
     Dontneed {
         /// The first page.
@@ -195,6 +202,11 @@ pub const fn execute(page: u64) -> Op {
 /// Clears Accessed and Dirty of a page.
 pub const fn age(page: u64) -> Op {
     Op::Age { page }
+}
+
+/// A load by the kernel, without a fault.
+pub const fn peek(page: u64, word: u64) -> Op {
+    Op::Peek { page, word }
 }
 
 /// `madvise(MADV_DONTNEED)`.

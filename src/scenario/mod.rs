@@ -28,7 +28,7 @@ mod vma_lock;
 pub use check::{CheckReport, Engine, Verdict, check};
 pub use definition::{
     Actor, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, dontneed, execute, in_child, mark_numa,
-    migrate, munmap, read, write,
+    migrate, munmap, peek, read, write,
 };
 pub use library::library;
 pub use outcome::Outcome;

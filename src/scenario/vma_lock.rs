@@ -30,6 +30,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         loom: LoomReach::Everything,
     },
     Scenario {
+        name: "fault-munmap-cut",
+        family: "vma_lock",
+        claim: "a fault that found its VMA before munmap cut its page off does not take what is left of it for its own",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: TWO_PAGES,
+        setup: &[write(0, 0, 9)],
+        actors: &[Actor { name: "W", ops: &[write(1, 0, 1)] }, Actor { name: "U", ops: &[munmap(1, 1)] }],
+        outcomes: &[
+            "W got MAPERR; U unmapped; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+            "W got MAPERR; U unmapped; page 0 is setup's; +1 -1 pages; +0 -0 tables",
+            "W wrote; U unmapped; page 0 is setup's; +1 -1 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 2 },
+    },
+    Scenario {
         name: "user-kernel-copy",
         family: "vma_lock",
         claim: "a user's fault under the VMA lock and the kernel's copy under the mmap lock meet in one PTE: one page",

@@ -87,6 +87,7 @@ fn needs_no_frame(op: Op) -> bool {
         op,
         Op::ClearRefs { .. }
             | Op::StockHuge { .. }
+            | Op::Peek { .. }
             | Op::Munmap { .. }
             | Op::Age { .. }
             | Op::Dontneed { .. }
@@ -122,6 +123,14 @@ fn store<P: Platform>(
     stored(completion)
 }
 
+fn load<P: Platform>(process: &mut Process<'_, P>, mode: Mode, address: VirtAddr, log: &mut GhostLog) -> String {
+    let completion = process.execute(mode, Instruction::Load(address));
+    if let Completion::Done(Some(value)) = completion {
+        log.events.push(GhostEvent::Loaded(address, value));
+    }
+    loaded(completion)
+}
+
 /// Does one operation; returns what came out in words, and logs what it did to memory.
 pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut GhostLog) -> String {
     let mut process = Process::new(mm, task);
@@ -130,13 +139,9 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
         Op::CopyToUser { page, word, value } => {
             store(&mut process, Mode::KernelUserCopy, word_address::<P>(page, word), value, log)
         }
-        Op::Read { page, word } => {
-            let address = word_address::<P>(page, word);
-            let completion = process.execute(Mode::User, Instruction::Load(address));
-            if let Completion::Done(Some(value)) = completion {
-                log.events.push(GhostEvent::Loaded(address, value));
-            }
-            loaded(completion)
+        Op::Read { page, word } => load(&mut process, Mode::User, word_address::<P>(page, word), log),
+        Op::Peek { page, word } => {
+            task.with_faults_disabled(|| load(&mut process, Mode::KernelUserCopy, word_address::<P>(page, word), log))
         }
         Op::Execute { page } => loaded(process.execute(Mode::User, Instruction::Fetch(page_address::<P>(page)))),
         Op::Age { page } => {
