@@ -195,6 +195,21 @@ pub enum Op {
     InChild(&'static Op),
     /// The child exits.
     ExitChild,
+    /// The kernel forgets that pages were written, and write-protects them.
+    ClearRefs {
+        /// The first page.
+        page: u64,
+        /// Pages.
+        pages: u64,
+    },
+    /// Before the world begins: the CPU of an actor keeps so many huge pages, and nobody else gets them. A CPU that keeps
+    /// none finds no huge page.
+    StockHuge {
+        /// The actor, counted from 0; the set-up comes after the last.
+        actor: usize,
+        /// Huge pages.
+        folios: usize,
+    },
     /// The system call.
     Munmap {
         /// The first page.
@@ -262,6 +277,16 @@ pub const fn migrate(page: u64) -> Op {
 /// An operation of the child.
 pub const fn in_child(op: &'static Op) -> Op {
     Op::InChild(op)
+}
+
+/// Write-protects pages and forgets that they were written.
+pub const fn clear_refs(page: u64, pages: u64) -> Op {
+    Op::ClearRefs { page, pages }
+}
+
+/// Keeps huge pages for the CPU of an actor.
+pub const fn stock_huge(actor: usize, folios: usize) -> Op {
+    Op::StockHuge { actor, folios }
 }
 
 /// The system call `munmap`.

@@ -21,6 +21,8 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         | Op::Read { .. }
         | Op::Execute { .. }
         | Op::Peek { .. }
+        | Op::ClearRefs { .. }
+        | Op::StockHuge { .. }
         | Op::Age { .. }
         | Op::Dontneed { .. }
         | Op::MarkNuma { .. }
