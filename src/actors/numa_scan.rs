@@ -7,9 +7,9 @@
 //! - I1 (D40). An entry is exchanged, not overwritten, so no mark of hardware's is lost.
 //! - I2 (D35). Every CPU has forgotten the old entries before the scanner goes on.
 
-use crate::mm::{CowReuse, LockedTable, Mm, Vma, find_pmd};
+use crate::mm::{CowReuse, EntryAt, LockedPmd, LockedTable, Mm, Vma, find_pmd};
 use crate::platform::{Platform, enter, remark};
-use crate::x86::{PteVal, VirtAddr};
+use crate::x86::{EntryFlags, PmdVal, PteVal, VirtAddr};
 
 /// Takes the rights away from the entries of `bytes` bytes from `start`, as far as it makes sense to ask.
 pub fn change_prot_numa<P: Platform>(mm: &Mm<P>, start: VirtAddr, bytes: u64) {
@@ -34,15 +34,29 @@ pub fn change_prot_numa<P: Platform>(mm: &Mm<P>, start: VirtAddr, bytes: u64) {
 }
 
 fn mark<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr) -> bool {
-    let Some(mut table) = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd)) else {
-        return false;
-    };
+    let Some(pmd) = find_pmd(mm, address) else { return false };
+    let Some(mut table) = LockedTable::offset_map_lock(mm, pmd) else { return mark_huge(mm, pmd) };
     let entry = table.get(address);
     if !is_worth_asking(mm, vma, entry) {
         remark::<P>(format_args!("PTE = {entry} is left alone"));
         return false;
     }
     table.mark_prot_none(address, mm.generation().cow_reuse());
+    true
+}
+
+/// A huge entry is never empty meanwhile (D48), so it is exchanged, too (`change_huge_pmd`).
+fn mark_huge<P: Platform>(mm: &Mm<P>, pmd: EntryAt) -> bool {
+    let mut pmd = LockedPmd::lock(mm, pmd);
+    let old = pmd.get();
+    let is_zero = mm.machine().huge_zero().get() == Some(old.pfn());
+    if !old.is_huge() || old.is_prot_none() || is_zero {
+        remark::<P>(format_args!("PMD = {old} is left alone"));
+        return false;
+    }
+    let old = pmd.invalidate();
+    let without = EntryFlags::PRESENT | EntryFlags::WRITABLE | EntryFlags::USER;
+    pmd.set(PmdVal::huge(old.pfn(), (old.write_protected().flags() - without) | EntryFlags::PROT_NONE));
     true
 }
 

@@ -21,6 +21,8 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         | Op::Read { .. }
         | Op::Peek { .. }
         | Op::Execute { .. }
+        | Op::ClearRefs { .. }
+        | Op::StockHuge { .. }
         | Op::Age { .. }
         | Op::Dontneed { .. }
         | Op::MarkNuma { .. }

@@ -21,6 +21,8 @@ mod fault_munmap;
 mod file_read;
 mod file_truncate;
 mod file_write;
+mod huge;
+mod huge_g2;
 mod read_write;
 mod same_pte;
 mod stack;
