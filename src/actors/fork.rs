@@ -158,3 +158,80 @@ fn copy_nonpresent_pte<P: Platform>(
     to.set(address, readable);
     child.add_rss_anon(1);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::exit_mmap;
+    use crate::mm::{Generation, Placement, Process, Protection, mmap};
+    use crate::phys::{CpuId, Pfn, PhysConfig};
+    use crate::platform::{Arc, Native, X86_64};
+    use crate::x86::{Completion, Instruction, Machine, Mode};
+
+    type P = Native<X86_64>;
+
+    const CPU: CpuId = CpuId::new(0);
+    const PAGE: VirtAddr = VirtAddr::user(0x5000);
+
+    fn family(generation: Generation) -> (Mm<P>, Mm<P>, Task) {
+        let machine = Machine::boot(&PhysConfig::linux(Pfn::truncate(0x1000), 256, 1)).expect("a little memory");
+        let machine = Arc::new(machine);
+        let mm = || Mm::new(Arc::clone(&machine), generation, CPU).expect("a frame for the root table");
+        let (parent, child) = (mm(), mm());
+        let rights = Protection::READ | Protection::WRITE;
+        mmap(&parent, Placement::Fixed(PAGE), 0x2000, rights).expect("an empty address space");
+        (parent, child, Task::new(CPU))
+    }
+
+    fn store(mm: &Mm<P>, task: &Task, value: u64) {
+        let completion = Process::new(mm, task).execute(Mode::User, Instruction::store(PAGE, value));
+        assert_eq!(completion, Completion::Done(None));
+    }
+
+    fn load(mm: &Mm<P>, task: &Task) -> u64 {
+        match Process::new(mm, task).execute(Mode::User, Instruction::Load(PAGE)) {
+            Completion::Done(Some(value)) => value,
+            ended @ (Completion::Done(None) | Completion::Ended(_)) => panic!("a load ended with {ended:?}"),
+        }
+    }
+
+    fn entry(mm: &Mm<P>) -> PteVal {
+        let pmd = find_pmd(mm, PAGE).expect("there are tables");
+        LockedTable::offset_map_lock(mm, pmd).expect("there is a table").get(PAGE)
+    }
+
+    #[test]
+    fn both_share_the_page_read_only_until_one_writes() {
+        for generation in Generation::ALL {
+            let (parent, child, task) = family(generation);
+            store(&parent, &task, 9);
+            fork(&parent, &child, &task).expect("there is memory");
+            let (parents, childs) = (entry(&parent), entry(&child));
+            assert_eq!(parents.bits() & 0xfff, 0x825, "written, not writable, soft-dirty");
+            assert_eq!(childs.bits() & 0xfff, 0x805, "the same, and old");
+            assert_eq!(parents.pfn(), childs.pfn());
+            assert_eq!(parent.memory().page(parents.pfn()).mapcount(), 2);
+            store(&child, &task, 1);
+            assert_eq!((load(&parent, &task), load(&child, &task)), (9, 1));
+            parent.memory().drain_lru_batches(CPU);
+            let before = entry(&parent).pfn();
+            store(&parent, &task, 2);
+            assert_eq!((load(&parent, &task), load(&child, &task)), (2, 1));
+            assert_eq!(entry(&parent).pfn(), before, "the last one keeps the page");
+            exit_mmap(&child, CPU);
+            exit_mmap(&parent, CPU);
+            assert_eq!((parent.rss_anon_pages(), child.rss_anon_pages()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn what_was_never_written_is_not_copied() {
+        let (parent, child, task) = family(Generation::G6);
+        assert_eq!(load(&parent, &task), 0);
+        fork(&parent, &child, &task).expect("there is memory");
+        assert_eq!(child.pgtables_bytes(), 0);
+        assert_eq!(load(&child, &task), 0);
+        exit_mmap(&child, CPU);
+        exit_mmap(&parent, CPU);
+    }
+}

@@ -4,6 +4,7 @@
 //! NUMA scanner, migration of a page, ageing, and the exit of an address space.
 
 mod age;
+mod clear_refs;
 mod exit;
 mod fork;
 mod free_pgtables;
@@ -16,6 +17,7 @@ mod truncate;
 mod zap;
 
 pub use age::age;
+pub use clear_refs::clear_refs;
 pub use exit::exit_mmap;
 pub use fork::fork;
 pub use madvise::madvise_dontneed;

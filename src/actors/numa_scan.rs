@@ -7,9 +7,9 @@
 //! - I1 (D40). An entry is exchanged, not overwritten, so no mark of hardware's is lost.
 //! - I2 (D35). Every CPU has forgotten the old entries before the scanner goes on.
 
-use crate::mm::{CowReuse, LockedTable, Mm, Vma, find_pmd};
+use crate::mm::{CowReuse, EntryAt, LockedPmd, LockedTable, Mm, Vma, find_pmd};
 use crate::platform::{Platform, enter, remark};
-use crate::x86::{PteVal, VirtAddr};
+use crate::x86::{EntryFlags, PmdVal, PteVal, VirtAddr};
 
 /// Takes the rights away from the entries of `bytes` bytes from `start`, as far as it makes sense to ask.
 pub fn change_prot_numa<P: Platform>(mm: &Mm<P>, start: VirtAddr, bytes: u64) {
@@ -34,15 +34,29 @@ pub fn change_prot_numa<P: Platform>(mm: &Mm<P>, start: VirtAddr, bytes: u64) {
 }
 
 fn mark<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr) -> bool {
-    let Some(mut table) = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd)) else {
-        return false;
-    };
+    let Some(pmd) = find_pmd(mm, address) else { return false };
+    let Some(mut table) = LockedTable::offset_map_lock(mm, pmd) else { return mark_huge(mm, pmd) };
     let entry = table.get(address);
     if !is_worth_asking(mm, vma, entry) {
         remark::<P>(format_args!("PTE = {entry} is left alone"));
         return false;
     }
     table.mark_prot_none(address, mm.generation().cow_reuse());
+    true
+}
+
+/// A huge entry is never empty meanwhile (D48), so it is exchanged, too (`change_huge_pmd`).
+fn mark_huge<P: Platform>(mm: &Mm<P>, pmd: EntryAt) -> bool {
+    let mut pmd = LockedPmd::lock(mm, pmd);
+    let old = pmd.get();
+    let is_zero = mm.machine().huge_zero().get() == Some(old.pfn());
+    if !old.is_huge() || old.is_prot_none() || is_zero {
+        remark::<P>(format_args!("PMD = {old} is left alone"));
+        return false;
+    }
+    let old = pmd.invalidate();
+    let without = EntryFlags::PRESENT | EntryFlags::WRITABLE | EntryFlags::USER;
+    pmd.set(PmdVal::huge(old.pfn(), (old.write_protected().flags() - without) | EntryFlags::PROT_NONE));
     true
 }
 
@@ -56,5 +70,71 @@ fn is_worth_asking<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, entry: PteVal) -> bool
         // 4.4 marks shared pages, too.
         CowReuse::MapCount => true,
         CowReuse::AnonExclusive => !vma.is_cow() || mm.memory().page(entry.pfn()).mapcount() == 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::{exit_mmap, migrate};
+    use crate::mm::{Generation, Migrated, Placement, Process, Protection, Task, mmap};
+    use crate::phys::{CpuId, Pfn, PhysConfig};
+    use crate::platform::{Arc, Native, X86_64};
+    use crate::x86::{Completion, Instruction, Machine, Mode};
+
+    type P = Native<X86_64>;
+
+    const CPU: CpuId = CpuId::new(0);
+    const PAGE: VirtAddr = VirtAddr::user(0x5000);
+
+    /// An address space with a page that holds 9.
+    fn written(generation: Generation) -> (Mm<P>, Task) {
+        let machine = Machine::boot(&PhysConfig::linux(Pfn::truncate(0x1000), 256, 1)).expect("a little memory");
+        let (mm, task) = (Mm::new(Arc::new(machine), generation, CPU).expect("a frame"), Task::new(CPU));
+        mmap(&mm, Placement::Fixed(PAGE), 0x1000, Protection::READ | Protection::WRITE)
+            .expect("an empty address space");
+        assert_eq!(execute(&mm, &task, Instruction::store(PAGE, 9)), None);
+        mm.memory().drain_lru_batches(CPU);
+        (mm, task)
+    }
+
+    fn execute(mm: &Mm<P>, task: &Task, instruction: Instruction) -> Option<u64> {
+        match Process::new(mm, task).execute(Mode::User, instruction) {
+            Completion::Done(value) => value,
+            Completion::Ended(ending) => panic!("{instruction} ended with {ending}"),
+        }
+    }
+
+    fn entry(mm: &Mm<P>) -> PteVal {
+        let pmd = find_pmd(mm, PAGE).expect("there are tables");
+        LockedTable::offset_map_lock(mm, pmd).expect("there is a table").get(PAGE)
+    }
+
+    #[test]
+    fn a_marked_page_faults_once_and_comes_back_as_it_was() {
+        for generation in Generation::ALL {
+            let (mm, task) = written(generation);
+            let before = entry(&mm);
+            change_prot_numa(&mm, PAGE, 0x1000);
+            assert!(entry(&mm).is_prot_none() && entry(&mm).pfn() == before.pfn(), "{:?}", entry(&mm));
+            let faults = task.counts().pgfault;
+            assert_eq!(execute(&mm, &task, Instruction::Load(PAGE)), Some(9));
+            assert_eq!((entry(&mm), task.counts().pgfault), (before, faults + 1));
+            exit_mmap(&mm, CPU);
+        }
+    }
+
+    #[test]
+    fn a_page_that_moves_keeps_its_contents_and_its_rights() {
+        for generation in Generation::ALL {
+            let (mm, task) = written(generation);
+            let before = entry(&mm);
+            assert_eq!(migrate(&mm, &task, PAGE), Migrated::Moved);
+            assert_ne!(entry(&mm).pfn(), before.pfn());
+            assert_eq!(entry(&mm).flags(), before.flags());
+            assert_eq!(execute(&mm, &task, Instruction::Load(PAGE)), Some(9));
+            exit_mmap(&mm, CPU);
+            assert_eq!(mm.rss_anon_pages(), 0);
+        }
     }
 }

@@ -62,3 +62,30 @@ pub(crate) fn under_migration(entry: PteVal) -> Option<Pfn> {
         SwapType::Swap(_) | SwapType::HwPoison | SwapType::Device(_) | SwapType::Marker => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mm::{BusCode, Ending, Generation, Mm, Placement, Process, Protection, Task, find_pmd, mmap};
+    use crate::phys::{CpuId, PhysConfig};
+    use crate::platform::{Arc, Native, X86_64};
+    use crate::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
+
+    type P = Native<X86_64>;
+
+    const CPU: CpuId = CpuId::new(0);
+    const PAGE: VirtAddr = VirtAddr::user(0x5000);
+
+    #[test]
+    fn a_poisoned_page_is_a_bus_error() {
+        let machine = Machine::boot(&PhysConfig::linux(Pfn::truncate(0x1000), 64, 1)).expect("a little memory");
+        let (mm, task) = (Mm::<P>::new(Arc::new(machine), Generation::G6, CPU).expect("a frame"), Task::new(CPU));
+        mmap(&mm, Placement::Fixed(PAGE), 0x1000, Protection::READ).expect("an empty address space");
+        let load = || Process::new(&mm, &task).execute(Mode::User, Instruction::Load(PAGE));
+        assert_eq!(load(), Completion::Done(Some(0)));
+        let poisoned = SwapEntry::new(SwapType::HwPoison, 0x1010).expect("a valid entry").to_pte();
+        let pmd = find_pmd(&mm, PAGE).expect("there are tables");
+        LockedTable::offset_map_lock(&mm, pmd).expect("there is a table").set(PAGE, poisoned);
+        assert_eq!(load(), Completion::Ended(Ending::Sigbus(BusCode::McErr { lsb: 12 }, PAGE)));
+    }
+}

@@ -32,9 +32,11 @@ pub(super) fn writable_is_exclusive<P: Platform>(quiet: &Quiet<'_, P>) -> Result
 pub(super) fn exclusive_is_mapped_once<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let mut evaluated = 0;
     let users = quiet.mm.memory().pages().filter(|(_, page)| page.state() == PageState::User);
-    for (pfn, _) in users.filter(|(_, page)| page.is_anon_exclusive()) {
+    for (pfn, page) in users.filter(|(_, page)| page.is_anon_exclusive()) {
         let mapped = quiet.mappings(pfn);
-        if mapped != 1 {
+        // A page of a larger folio keeps the mark after its entry is gone: the folio is still there.
+        let is_left_over = mapped == 0 && (page.order() > 0 || page.from_head() > 0);
+        if mapped != 1 && !is_left_over {
             return Err(format!("{mapped} entries map page {pfn}"));
         }
         evaluated += 1;

@@ -1,6 +1,6 @@
 //! Invariants of pages: D14 to D18, D22, D24, D25.
 
-use crate::mm::{RssKind, Vma};
+use crate::mm::{AddressSpace, RssKind, Vma};
 use crate::phys::{Mapping, Page, PageState, Pfn, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform};
 use crate::x86::{PteVal, VirtAddr};
@@ -29,6 +29,17 @@ fn user_pages<'a, P: Platform>(quiet: &'a Quiet<'_, P>) -> impl Iterator<Item = 
     quiet.mm.memory().pages().filter(|(_, page)| page.state() == PageState::User)
 }
 
+/// The folios of users: each page that is none's tail.
+fn folios<'a, P: Platform>(quiet: &'a Quiet<'_, P>) -> impl Iterator<Item = (Pfn, &'a Page<P>)> {
+    user_pages(quiet).filter(|(_, page)| page.from_head() == 0)
+}
+
+/// Entries that map the folio, or a page of it (`folio_mapcount`).
+fn folio_mapcount<P: Platform>(memory: &PhysMem<P>, head: Pfn) -> i64 {
+    let pages: i64 = memory.frames_of_folio(head).map(|frame| memory.page(frame).mapcount()).sum();
+    memory.page(head).entire_mapcount() + pages
+}
+
 pub(super) fn allocated<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let mut evaluated = 0;
     for (address, entry) in counted(quiet) {
@@ -44,7 +55,7 @@ pub(super) fn allocated<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String
 pub(super) fn mapcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let mut evaluated = 0;
     for (pfn, page) in user_pages(quiet) {
-        let (mapcount, mapped) = (page.mapcount(), quiet.mappings(pfn));
+        let (mapcount, mapped) = (page.mapcount() + page.entire_mapcount(), quiet.mappings(pfn));
         if mapcount != mapped {
             return Err(format!("page {pfn} has mapcount {mapcount}, and {mapped} entries map it"));
         }
@@ -55,8 +66,8 @@ pub(super) fn mapcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
 
 pub(super) fn refcount_covers_mapcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let mut evaluated = 0;
-    for (pfn, page) in user_pages(quiet) {
-        let (refcount, mapcount) = (page.refcount() as i64, page.mapcount());
+    for (pfn, page) in folios(quiet) {
+        let (refcount, mapcount) = (page.refcount() as i64, folio_mapcount(quiet.mm.memory(), pfn));
         if refcount < mapcount {
             return Err(format!("page {pfn} has refcount {refcount} and mapcount {mapcount}"));
         }
@@ -67,8 +78,8 @@ pub(super) fn refcount_covers_mapcount<P: Platform>(quiet: &Quiet<'_, P>) -> Res
 
 pub(super) fn refcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let mut evaluated = 0;
-    for (pfn, page) in user_pages(quiet) {
-        let (refcount, mapcount) = (page.refcount() as i64, page.mapcount());
+    for (pfn, page) in folios(quiet) {
+        let (refcount, mapcount) = (page.refcount() as i64, folio_mapcount(quiet.mm.memory(), pfn));
         let cached = i64::from(is_cached(quiet, pfn, page));
         if refcount != mapcount + cached {
             let cache = if cached == 1 { ", and it is in the page cache" } else { "" };
@@ -83,7 +94,10 @@ pub(super) fn refcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
 
 /// Whether the page is where it says that it is.
 fn is_cached<P: Platform>(quiet: &Quiet<'_, P>, pfn: Pfn, page: &Page<P>) -> bool {
-    quiet.files.files.iter().any(|file| file.mapping() == page.mapping() && file.peek(page.index()) == Some(pfn))
+    let is_there = |file: &AddressSpace<P>| file.mapping() == page.mapping() && file.peek(page.index()) == Some(pfn);
+    let vmas = quiet.mm.mmap_lock().read();
+    quiet.files.files.iter().any(|file| is_there(file))
+        || vmas.iter().filter_map(|vma| vma.file()).any(|file| is_there(file.mapping()))
 }
 
 pub(super) fn rss<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
@@ -91,7 +105,10 @@ pub(super) fn rss<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let memory = quiet.mm.memory();
     for kind in kinds {
         let mapped = counted(quiet).filter(|(_, entry)| RssKind::of(memory.page(entry.pfn()).mapping()) == kind);
-        let (counted, mapped) = (quiet.mm.rss(kind), mapped.count() as i64);
+        let huge =
+            super::huge::counted(quiet).filter(|(_, entry)| RssKind::of(memory.page(entry.pfn()).mapping()) == kind);
+        let mapped = mapped.count() + huge.count() * P::GEOMETRY.entries();
+        let (counted, mapped) = (quiet.mm.rss(kind), mapped as i64);
         if counted != mapped {
             return Err(format!("of {kind:?} it is {counted}, and {mapped} pages are mapped"));
         }
@@ -104,10 +121,10 @@ pub(super) fn contents<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
     let logs = [Some(quiet.ghost), quiet.kin.map(|kin| kin.ghost)].into_iter().flatten();
     let stored: Vec<_> = logs.map(|logs| Allowed::new(logs, &quiet.files.shown)).collect();
     let mut evaluated = 0;
-    for (page, entry) in quiet.layout.pages.iter().filter(|(_, entry)| entry.is_present()) {
+    for (page, pfn) in quiet.layout.frames::<P>() {
         for word in 0..P::GEOMETRY.entries() {
             let address = page.offset(word as u64 * 8);
-            let held = word_at(quiet.mm.memory(), entry.pfn(), word);
+            let held = word_at(quiet.mm.memory(), pfn, word);
             let explained =
                 |stored: &Allowed<'_>| stored.is_stored(address) || stored.unstored(address).contains(&held);
             if !stored.iter().any(explained) {
@@ -122,9 +139,9 @@ pub(super) fn contents<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
 pub(super) fn findable<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let vmas = quiet.mm.mmap_lock().read();
     let mut evaluated = 0;
-    let (listed, pages) = (quiet.mm.memory().lru().listed(), user_pages(quiet).count());
+    let (listed, pages) = (quiet.mm.memory().lru().listed(), folios(quiet).count());
     if listed != pages {
-        return Err(format!("{listed} pages are on the LRU lists, and {pages} are users'"));
+        return Err(format!("{listed} folios are on the LRU lists, and {pages} are users'"));
     }
     for (address, entry) in counted(quiet) {
         let page = quiet.mm.memory().page(entry.pfn());
@@ -140,7 +157,7 @@ pub(super) fn findable<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
 }
 
 /// Whether the VMA is linked where the mapping of a page leads to.
-fn leads_to<P: Platform>(mapping: Mapping, vma: &Vma<P>) -> bool {
+pub(super) fn leads_to<P: Platform>(mapping: Mapping, vma: &Vma<P>) -> bool {
     match mapping {
         Mapping::None => false,
         Mapping::Anon(id) => {

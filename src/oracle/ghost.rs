@@ -227,9 +227,9 @@ pub(super) fn word<P: Platform>(quiet: &Quiet<'_, P>, address: VirtAddr) -> u64 
             None => file.word_on_disk(index, word),
         };
     }
-    let Some(entry) = quiet.layout.entry_for::<P>(address) else { return 0 };
+    let Some(pfn) = quiet.layout.frame_for::<P>(address) else { return 0 };
     let index = (address.page_offset(P::GEOMETRY) / 8) as usize;
-    super::folios::word_at(quiet.mm.memory(), entry.pfn(), index)
+    super::folios::word_at(quiet.mm.memory(), pfn, index)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::platform::Platform;
 
 use super::layout::Quiet;
-use super::{cow, files, folios, ghost, ledgers, rights, tables};
+use super::{cow, files, folios, ghost, huge, ledgers, rights, tables};
 
 /// A statement about an address space at rest.
 pub struct Invariant<P: Platform> {
@@ -38,27 +38,33 @@ pub fn at_rest<P: Platform>() -> Vec<Invariant<P>> {
     let invariant = |id, words, check| Invariant { id, words, check };
     vec![
         invariant("D1", "a table page has exactly one owner", tables::one_owner::<P>),
+        invariant("D2", "a PMD entry is empty, a table or a huge page", huge::one_of_three::<P>),
         invariant("D5", "a linked table was set up before it was linked", tables::set_up::<P>),
         invariant("D8", "pgtables_bytes counts the tables below the root", tables::pgtables_bytes::<P>),
+        invariant("D9", "each anonymous huge entry has one deposited table, which is empty", huge::one_deposit::<P>),
+        invariant("D14", "a huge entry names an allocated folio of its size", huge::allocated::<P>),
         invariant("D14", "a present entry names an allocated page", folios::allocated::<P>),
         invariant("D15", "mapcount is the number of entries that map the page", folios::mapcount::<P>),
         invariant("D16", "refcount is at least mapcount", folios::refcount_covers_mapcount::<P>),
         invariant("D17", "refcount is mapcount, and one more for a page in the page cache", folios::refcount::<P>),
         invariant("D18", "RSS counts the pages that are mapped, zero pages apart", folios::rss::<P>),
+        // Before D22 and D37, of which it is a part: it says where the value came from.
+        invariant("D38", "a store after a fork is not seen in the other process", cow::isolated::<P>),
         invariant("D22", "a page is zeroed before an entry shows it", folios::contents::<P>),
         invariant(
             "D24",
             "a mapped page is findable, through its anon_vma or its file and on an LRU list",
             folios::findable::<P>,
         ),
+        invariant("D24", "a folio that a huge entry maps is findable", huge::findable::<P>),
+        invariant("D25", "the huge zero page is mapped read-only", huge::zero_page::<P>),
         invariant("D25", "the zero page is mapped special and read-only", folios::zero_page::<P>),
+        invariant("D26", "a folio that a huge entry lets write is exclusive", huge::writable_is_exclusive::<P>),
         invariant("D26", "a writable anonymous page is exclusive", cow::writable_is_exclusive::<P>),
         invariant("D27", "an exclusive page has exactly one mapping", cow::exclusive_is_mapped_once::<P>),
         invariant("D32", "an entry allows no more than its VMA", rights::no_more_than_the_vma::<P>),
         invariant("D33", "no private mapping can write to a page of its file", files::private_is_read_only::<P>),
         invariant("D34", "a shared page that can be written is known to be dirty", files::writable_is_dirty::<P>),
-        // Before D37, of which it is a part: it says where the value came from.
-        invariant("D38", "a store after a fork is not seen in the other process", cow::isolated::<P>),
         invariant("D37", "a page that differs from its disk is known to be dirty", files::stores_reach_the_file::<P>),
         invariant("D37", "no completed store is lost", ghost::no_lost_write::<P>),
         invariant("D40", "a page that was written is marked so", rights::marks_are_kept::<P>),

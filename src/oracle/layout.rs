@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::mm::{EntryAt, FaultCounts, Mm};
 use crate::phys::Pfn;
 use crate::platform::{AtomicWord, Ordering, Platform};
-use crate::x86::{PteVal, TableVal, VirtAddr};
+use crate::x86::{PmdVal, PteVal, TableVal, VirtAddr};
 
 use super::ghost::GhostLog;
 use super::shown::Files;
@@ -19,7 +19,15 @@ pub struct Layout {
     pub tables: Vec<(Pfn, u32)>,
     /// Entries of PTE tables that are not empty, with the addresses that they translate.
     pub pages: BTreeMap<VirtAddr, PteVal>,
-    /// How many entries map each frame.
+    /// Entries of PMD tables that are not empty, with the addresses that they translate from.
+    pub pmds: BTreeMap<VirtAddr, PmdVal>,
+    /// Those of them that map a huge page.
+    pub huge: BTreeMap<VirtAddr, PmdVal>,
+    /// PMD tables, with how many of their entries map a huge page.
+    pub pmd_tables: BTreeMap<Pfn, usize>,
+    /// Tables that are deposited for huge entries.
+    pub deposits: Vec<Pfn>,
+    /// How many entries map each frame; a huge one counts for the first frame.
     mappings: BTreeMap<Pfn, i64>,
 }
 
@@ -36,9 +44,40 @@ impl Layout {
         self.mappings.get(&pfn).copied().unwrap_or(0)
     }
 
-    /// The entry of the page that holds `address`.
+    /// The small entry of the page that holds `address`.
     pub fn entry_for<P: Platform>(&self, address: VirtAddr) -> Option<PteVal> {
         self.pages.get(&address.page_start(P::GEOMETRY)).copied()
+    }
+
+    /// The frame that `address` lies in, if a page is mapped there.
+    pub fn frame_for<P: Platform>(&self, address: VirtAddr) -> Option<Pfn> {
+        let page = address.page_start(P::GEOMETRY);
+        if let Some(entry) = self.pages.get(&page) {
+            return Some(entry.pfn());
+        }
+        let (start, entry) = self.huge.range(..=page).next_back()?;
+        let number = page.page_number(P::GEOMETRY) - start.page_number(P::GEOMETRY);
+        (number < P::GEOMETRY.entries() as u64).then(|| Pfn::truncate(entry.pfn().number() + number))
+    }
+
+    /// Every page that is mapped, by a small entry or below a huge one, with its frame.
+    pub fn frames<P: Platform>(&self) -> impl Iterator<Item = (VirtAddr, Pfn)> + '_ {
+        let small = self.pages.iter().filter(|(_, entry)| entry.is_present());
+        let below = |(start, entry): (&VirtAddr, &PmdVal)| {
+            let (start, head) = (*start, entry.pfn().number());
+            (0..P::GEOMETRY.entries() as u64)
+                .map(move |page| (start.offset(page * P::GEOMETRY.page_size()), Pfn::truncate(head + page)))
+        };
+        small.map(|(address, entry)| (*address, entry.pfn())).chain(self.huge.iter().flat_map(below))
+    }
+
+    fn add_pmd(&mut self, table: Pfn, address: VirtAddr, entry: PmdVal) {
+        self.pmds.insert(address, entry);
+        if entry.is_huge() {
+            self.huge.insert(address, entry);
+            *self.pmd_tables.entry(table).or_default() += 1;
+            *self.mappings.entry(entry.pfn()).or_default() += 1;
+        }
     }
 
     fn add_page(&mut self, address: VirtAddr, entry: PteVal) {
@@ -47,6 +86,10 @@ impl Layout {
     }
 
     fn read<P: Platform>(&mut self, mm: &Mm<P>, table: EntryAt, base: u64) {
+        if table.level == 2 {
+            self.pmd_tables.insert(table.table, 0);
+            self.deposits.extend(mm.memory().deposits(table.table));
+        }
         let span = P::GEOMETRY.page_size() << ((table.level - 1) * P::GEOMETRY.index_bits);
         for index in 0..P::GEOMETRY.entries() {
             let translates = base + index as u64 * span;
@@ -55,7 +98,12 @@ impl Layout {
             }
             // ORDER none: nobody runs.
             let bits = mm.entry(EntryAt { index, ..table }).load(Ordering::Relaxed);
+            let pmd = PmdVal::from_bits(bits);
+            if table.level == 2 && !pmd.is_none() {
+                self.add_pmd(table.table, VirtAddr::user(translates), pmd);
+            }
             match (table.level, TableVal::from_bits(bits).target()) {
+                (2, _) if pmd.is_huge() => {}
                 (1, _) if PteVal::from_bits(bits).is_none() => {}
                 (1, _) => self.add_page(VirtAddr::user(translates), PteVal::from_bits(bits)),
                 (_, None) => {}

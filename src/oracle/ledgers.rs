@@ -56,6 +56,11 @@ pub(super) fn nothing_left<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, Str
         }
     }
     let (free, frames) = (memory.zone().free_frames(), memory.frames());
-    // The zero page is the one frame that is never free.
-    if free + 1 == frames { Ok(1) } else { Err(format!("{free} of {frames} frames are free, besides the zero page")) }
+    let reserved = memory.pages().filter(|(_, page)| page.state() == PageState::Reserved).count();
+    // The zero page and the huge one are never free.
+    if free + reserved == frames {
+        Ok(1)
+    } else {
+        Err(format!("{free} of {frames} frames are free, and {reserved} zero"))
+    }
 }

@@ -7,6 +7,7 @@ mod cow;
 mod files;
 mod folios;
 mod ghost;
+mod huge;
 mod invariant;
 mod layout;
 mod ledgers;

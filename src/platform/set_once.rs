@@ -64,7 +64,8 @@ impl<P: Platform, T> SetOnce<P, T> {
     #[track_caller]
     pub fn set(&self, value: T) -> Result<&T, T> {
         let pointer = expose(value);
-        if P::CHECKED {
+        // ORDER none: setters hold a lock that orders them, and nothing of the value that was first is looked at.
+        if P::CHECKED && self.pointer.load(Ordering::Relaxed) == 0 {
             self.written.set(1);
         }
         // ORDER O1: publishes the value; pairs with the load in `get`.

@@ -2,7 +2,9 @@
 
 use crate::mm::Generation;
 
-use super::definition::{Actor, LoomReach, Op, Scenario, ShapeName, TWO_PAGES, age, in_child, munmap, read, write};
+use super::definition::{
+    Actor, LoomReach, Op, Scenario, ShapeName, TWO_PAGES, age, in_child, munmap, peek, read, write,
+};
 
 /// A page that both processes map, with 9 in its first word.
 const SHARED: &[Op] = &[write(0, 0, 9), Op::Fork];
@@ -20,7 +22,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "P", ops: &[write(0, 0, 1)] },
             Actor { name: "C", ops: &[in_child(&write(0, 1, 2)), in_child(&read(0, 0))] },
         ],
-        outcomes: &[],
+        outcomes: &[
+            "P wrote; C wrote, read 9; page 0 is P's; child's page 0 is C's; +2 -1 pages; +0 -0 tables",
+            "P wrote; C wrote, read 9; page 0 is P's; child's page 0 is setup's; +1 -0 pages; +0 -0 tables",
+            "P wrote; C wrote, read 9; page 0 is setup's; child's page 0 is C's; +1 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
@@ -32,7 +38,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: SHARED,
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(0, 1, 2)] }],
-        outcomes: &[],
+        outcomes: &[
+            "A wrote; B wrote; page 0 is A's; child's page 0 is setup's; +1 -0 pages; +0 -0 tables",
+            "A wrote; B wrote; page 0 is A's; child's page 0 is setup's; +2 -1 pages; +0 -0 tables",
+            "A wrote; B wrote; page 0 is B's; child's page 0 is setup's; +1 -0 pages; +0 -0 tables",
+            "A wrote; B wrote; page 0 is B's; child's page 0 is setup's; +2 -1 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Outcomes { preemptions: 3 },
     },
     Scenario {
@@ -44,7 +55,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: SHARED,
         actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "U", ops: &[in_child(&munmap(0, 2))] }],
-        outcomes: &[],
+        outcomes: &[
+            "W wrote; U unmapped; page 0 is W's; +1 -1 pages; +0 -1 tables",
+            "W wrote; U unmapped; page 0 is setup's; +0 -0 pages; +0 -1 tables",
+        ],
         loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
@@ -56,8 +70,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: SHARED,
         actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "X", ops: &[Op::ExitChild] }],
-        outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        outcomes: &[
+            "W wrote; X exited; page 0 is W's; +1 -1 pages; +0 -2 tables",
+            "W wrote; X exited; page 0 is setup's; +0 -0 pages; +0 -2 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "cow-read-munmap",
@@ -69,11 +86,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: SHARED,
         actors: &[
             Actor { name: "W", ops: &[write(0, 1, 1)] },
-            Actor { name: "R", ops: &[read(0, 0)] },
+            Actor { name: "R", ops: &[peek(0, 0)] },
             Actor { name: "U", ops: &[in_child(&munmap(0, 2))] },
         ],
-        outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        outcomes: &[
+            "W wrote; R got EFAULT; U unmapped; page 0 is W's; +1 -1 pages; +0 -1 tables",
+            "W wrote; R read 9; U unmapped; page 0 is W's; +1 -1 pages; +0 -1 tables",
+            "W wrote; R read 9; U unmapped; page 0 is setup's; +0 -0 pages; +0 -1 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "fork-write",
@@ -87,8 +108,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "F", ops: &[Op::Fork, in_child(&read(0, 0))] },
             Actor { name: "W", ops: &[write(0, 0, 1)] },
         ],
-        outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        outcomes: &[
+            "F forked, read 1; W wrote; page 0 is setup's; child's page 0 is setup's; +0 -0 pages; +1 -0 tables",
+            "F forked, read 9; W wrote; page 0 is W's; child's page 0 is setup's; +1 -0 pages; +1 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "fork-first-touch",
@@ -102,8 +126,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "F", ops: &[Op::Fork, in_child(&read(0, 0))] },
             Actor { name: "W", ops: &[write(0, 0, 1)] },
         ],
-        outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        outcomes: &[
+            "F forked, read 0; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is W's; child's page 1 is setup's; +2 -0 pages; +1 -0 tables",
+            "F forked, read 0; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is zero; child's page 1 is setup's; +1 -0 pages; +1 -0 tables",
+            "F forked, read 1; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is W's; child's page 1 is setup's; +1 -0 pages; +1 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "fork-read",
@@ -117,8 +145,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "F", ops: &[Op::Fork, write(0, 0, 1), in_child(&read(0, 0))] },
             Actor { name: "R", ops: &[read(0, 0)] },
         ],
-        outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        outcomes: &[
+            "F forked, wrote, read 9; R read 1; page 0 is F's; child's page 0 is setup's; +1 -0 pages; +1 -0 tables",
+            "F forked, wrote, read 9; R read 9; page 0 is F's; child's page 0 is setup's; +1 -0 pages; +1 -0 tables",
+            "F forked, wrote, read 9; R read 9; page 0 is F's; child's page 0 is setup's; +2 -1 pages; +1 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "fork-two-writers",
@@ -133,7 +165,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "S", ops: &[write(0, 0, 1)] },
             Actor { name: "W", ops: &[write(0, 1, 2)] },
         ],
-        outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        outcomes: &[
+            "F forked; S wrote; W wrote; page 0 is S's; child's page 0 is setup's; +1 -0 pages; +1 -0 tables",
+            "F forked; S wrote; W wrote; page 0 is S's; child's page 0 is setup's; +2 -1 pages; +1 -0 tables",
+            "F forked; S wrote; W wrote; page 0 is W's; child's page 0 is setup's; +1 -0 pages; +1 -0 tables",
+            "F forked; S wrote; W wrote; page 0 is W's; child's page 0 is setup's; +2 -1 pages; +1 -0 tables",
+            "F forked; S wrote; W wrote; page 0 is setup's; child's page 0 is setup's; +0 -0 pages; +1 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
 ];

@@ -2,7 +2,9 @@
 
 use crate::mm::Generation;
 
-use super::definition::{Actor, LoomReach, Op, Scenario, ShapeName, TWO_PAGES, in_child, munmap, read, write};
+use super::definition::{
+    Actor, LoomReach, Op, Scenario, ShapeName, TWO_PAGES, dontneed, in_child, migrate, munmap, peek, read, write,
+};
 
 /// A page that both processes map, with 9 in its first word.
 const SHARED: &[Op] = &[write(0, 0, 9), Op::Fork];
@@ -20,8 +22,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "P", ops: &[write(0, 0, 1)] },
             Actor { name: "C", ops: &[in_child(&write(0, 1, 2)), in_child(&read(0, 0))] },
         ],
-        outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        outcomes: &[
+            "P wrote; C wrote, read 9; page 0 is P's; child's page 0 is C's; +2 -1 pages; +0 -0 tables",
+            "P wrote; C wrote, read 9; page 0 is P's; child's page 0 is setup's; +1 -0 pages; +0 -0 tables",
+            "P wrote; C wrote, read 9; page 0 is setup's; child's page 0 is C's; +1 -0 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "g2-cow-stale-reader",
@@ -34,10 +40,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         actors: &[
             Actor { name: "P", ops: &[write(0, 0, 1)] },
             Actor { name: "C", ops: &[in_child(&write(0, 1, 2))] },
-            Actor { name: "R", ops: &[in_child(&read(0, 0))] },
+            Actor { name: "R", ops: &[in_child(&peek(0, 0))] },
         ],
-        outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        outcomes: &[
+            "P wrote; C wrote; R got EFAULT; page 0 is P's; child's page 0 is C's; +2 -1 pages; +0 -0 tables",
+            "P wrote; C wrote; R got EFAULT; page 0 is setup's; child's page 0 is C's; +1 -0 pages; +0 -0 tables",
+            "P wrote; C wrote; R read 9; page 0 is P's; child's page 0 is C's; +2 -1 pages; +0 -0 tables",
+            "P wrote; C wrote; R read 9; page 0 is P's; child's page 0 is setup's; +1 -0 pages; +0 -0 tables",
+            "P wrote; C wrote; R read 9; page 0 is setup's; child's page 0 is C's; +1 -0 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "g2-cow-reuse-munmap",
@@ -48,7 +60,31 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: SHARED,
         actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "U", ops: &[in_child(&munmap(0, 2))] }],
-        outcomes: &[],
+        outcomes: &[
+            "W wrote; U unmapped; page 0 is W's; +1 -1 pages; +0 -1 tables",
+            "W wrote; U unmapped; page 0 is setup's; +0 -0 pages; +0 -1 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
+    },
+    Scenario {
+        name: "g2-cow-lock-wait",
+        family: "cow_g2",
+        claim: "4.4: a writer that waited for the folio lock without the table's finds that its page was discarded",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: TWO_PAGES,
+        setup: &[write(0, 0, 9), Op::Fork, Op::ExitChild],
+        actors: &[Actor { name: "P", ops: &[write(0, 0, 1)] }, Actor { name: "M", ops: &[migrate(0), dontneed(0, 1)] }],
+        outcomes: &[
+            "P wrote; M kept, discarded; +0 -1 pages; +0 -0 tables",
+            "P wrote; M kept, discarded; +1 -2 pages; +0 -0 tables",
+            "P wrote; M kept, discarded; page 0 is P's; +1 -1 pages; +0 -0 tables",
+            "P wrote; M kept, discarded; page 0 is P's; +2 -2 pages; +0 -0 tables",
+            "P wrote; M moved, discarded; +1 -2 pages; +0 -0 tables",
+            "P wrote; M moved, discarded; +2 -3 pages; +0 -0 tables",
+            "P wrote; M moved, discarded; page 0 is P's; +2 -2 pages; +0 -0 tables",
+            "P wrote; M moved, discarded; page 0 is P's; +3 -3 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
 ];

@@ -156,6 +156,13 @@ pub enum Op {
         /// The page.
         page: u64,
     },
+    /// A load by the kernel, which must not fault pages in meanwhile (`copy_from_user_inatomic`).
+    Peek {
+        /// The page.
+        page: u64,
+        /// The word of it.
+        word: u64,
+    },
     /// The system call `mmap` of a file.
     MapFile(FileMap),
     /// The system call `ftruncate`.
@@ -188,6 +195,21 @@ pub enum Op {
     InChild(&'static Op),
     /// The child exits.
     ExitChild,
+    /// The kernel forgets that pages were written, and write-protects them.
+    ClearRefs {
+        /// The first page.
+        page: u64,
+        /// Pages.
+        pages: u64,
+    },
+    /// Before the world begins: the CPU of an actor keeps so many huge pages, and nobody else gets them. A CPU that keeps
+    /// none finds no huge page.
+    StockHuge {
+        /// The actor, counted from 0; the set-up comes after the last.
+        actor: usize,
+        /// Huge pages.
+        folios: usize,
+    },
     /// The system call.
     Munmap {
         /// The first page.
@@ -222,6 +244,11 @@ pub const fn age(page: u64) -> Op {
     Op::Age { page }
 }
 
+/// A load by the kernel, without a fault.
+pub const fn peek(page: u64, word: u64) -> Op {
+    Op::Peek { page, word }
+}
+
 /// The system call `mmap` of one page of a file or more, readable and writable, from its first page on.
 pub const fn map_file(page: u64, pages: u64, sharing: Sharing, file: &'static FileSpec) -> Op {
     Op::MapFile(FileMap { page, pages, protection: READ_WRITE, sharing, file, pgoff: 0 })
@@ -250,6 +277,16 @@ pub const fn migrate(page: u64) -> Op {
 /// An operation of the child.
 pub const fn in_child(op: &'static Op) -> Op {
     Op::InChild(op)
+}
+
+/// Write-protects pages and forgets that they were written.
+pub const fn clear_refs(page: u64, pages: u64) -> Op {
+    Op::ClearRefs { page, pages }
+}
+
+/// Keeps huge pages for the CPU of an actor.
+pub const fn stock_huge(actor: usize, folios: usize) -> Op {
+    Op::StockHuge { actor, folios }
 }
 
 /// The system call `munmap`.

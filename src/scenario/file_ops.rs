@@ -19,7 +19,10 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         Op::Write { .. }
         | Op::CopyToUser { .. }
         | Op::Read { .. }
+        | Op::Peek { .. }
         | Op::Execute { .. }
+        | Op::ClearRefs { .. }
+        | Op::StockHuge { .. }
         | Op::Age { .. }
         | Op::Dontneed { .. }
         | Op::MarkNuma { .. }

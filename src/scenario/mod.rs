@@ -22,6 +22,8 @@ mod fault_munmap;
 mod file_read;
 mod file_truncate;
 mod file_write;
+mod huge;
+mod huge_g2;
 mod read_write;
 mod same_pte;
 mod stack;
@@ -31,7 +33,7 @@ mod vma_lock;
 pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part};
 pub use definition::{
     Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, dontneed, execute,
-    in_child, map_file, mark_numa, migrate, munmap, read, truncate, write,
+    in_child, map_file, mark_numa, migrate, munmap, peek, read, truncate, write,
 };
 pub use left::{BadLeft, Left};
 pub use library::library;

@@ -3,7 +3,8 @@
 use crate::mm::Generation;
 
 use super::definition::{
-    Actor, LoomReach, Op, Scenario, ShapeName, TWO_PAGES, dontneed, mark_numa, migrate, munmap, read, write,
+    Actor, LoomReach, Op, Scenario, ShapeName, TWO_PAGES, age, dontneed, in_child, mark_numa, migrate, munmap, read,
+    write,
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -16,7 +17,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: &[write(0, 0, 9), mark_numa(0)],
         actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "W", ops: &[write(0, 1, 1)] }],
-        outcomes: &[],
+        outcomes: &[
+            "R read 9; W wrote; page 0 is R's; +1 -1 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is R's; +2 -2 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is R's; +3 -3 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is W's; +1 -1 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is W's; +2 -2 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is setup's; +1 -1 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is setup's; +2 -2 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -26,9 +36,51 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
         vmas: TWO_PAGES,
-        setup: &[write(0, 0, 9)],
+        setup: &[write(0, 0, 9), age(0)],
         actors: &[Actor { name: "S", ops: &[mark_numa(0)] }, Actor { name: "W", ops: &[write(0, 0, 1)] }],
-        outcomes: &[],
+        outcomes: &[
+            "S marked; W wrote; page 0 is W's; +1 -1 pages; +0 -0 tables",
+            "S marked; W wrote; page 0 is W's; +2 -2 pages; +0 -0 tables",
+            "S marked; W wrote; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+            "S marked; W wrote; page 0 is setup's; +1 -1 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
+    },
+    Scenario {
+        name: "numa-cow",
+        family: "numa",
+        claim: "a marked page that a fork shares comes back readable only, in both processes, and is copied on write",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: TWO_PAGES,
+        setup: &[write(0, 0, 9), mark_numa(0), Op::Fork],
+        actors: &[Actor { name: "P", ops: &[read(0, 0)] }, Actor { name: "C", ops: &[in_child(&write(0, 1, 2))] }],
+        outcomes: &[
+            "P read 9; C wrote; page 0 is P's; child's page 0 is C's; +2 -1 pages; +0 -0 tables",
+            "P read 9; C wrote; page 0 is setup's; child's page 0 is C's; +1 -0 pages; +0 -0 tables",
+            "P read 9; C wrote; page 0 is setup's; child's page 0 is C's; +2 -1 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
+    },
+    Scenario {
+        name: "g2-numa-two-faults",
+        family: "numa",
+        claim: "4.4: two faults on a marked page restore its rights once, the right to write included, or move it once",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: TWO_PAGES,
+        setup: &[write(0, 0, 9), mark_numa(0)],
+        actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "W", ops: &[write(0, 1, 1)] }],
+        outcomes: &[
+            "R read 9; W wrote; page 0 is R's; +1 -1 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is R's; +2 -2 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is R's; +3 -3 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is W's; +1 -1 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is W's; +2 -2 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is setup's; +1 -1 pages; +0 -0 tables",
+            "R read 9; W wrote; page 0 is setup's; +2 -2 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -40,8 +92,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: &[write(0, 0, 9), mark_numa(0)],
         actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "U", ops: &[munmap(0, 2)] }],
-        outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        outcomes: &[
+            "R got MAPERR; U unmapped; +0 -1 pages; +0 -1 tables",
+            "R got MAPERR; U unmapped; +1 -2 pages; +0 -1 tables",
+            "R read 9; U unmapped; +0 -1 pages; +0 -1 tables",
+            "R read 9; U unmapped; +1 -2 pages; +0 -1 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "numa-dontneed",
@@ -52,8 +109,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: &[write(0, 0, 9), write(1, 0, 8), mark_numa(0)],
         actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "D", ops: &[dontneed(0, 1)] }],
-        outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        outcomes: &[
+            "R read 0; D discarded; page 0 is zero; page 1 is setup's; +0 -1 pages; +0 -0 tables",
+            "R read 0; D discarded; page 0 is zero; page 1 is setup's; +1 -2 pages; +0 -0 tables",
+            "R read 9; D discarded; page 1 is setup's; +0 -1 pages; +0 -0 tables",
+            "R read 9; D discarded; page 1 is setup's; +1 -2 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "wp-dontneed",
@@ -64,8 +126,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: &[write(0, 0, 9), Op::Fork, Op::ExitChild],
         actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "D", ops: &[dontneed(0, 1)] }],
-        outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        outcomes: &[
+            "W wrote; D discarded; +0 -1 pages; +0 -0 tables",
+            "W wrote; D discarded; page 0 is W's; +1 -1 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "migrate-write",
@@ -76,8 +141,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: &[write(0, 0, 9)],
         actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "W", ops: &[write(0, 0, 1)] }],
-        outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        outcomes: &[
+            "M moved; W wrote; page 0 is M's; +1 -1 pages; +0 -0 tables",
+            "M moved; W wrote; page 0 is M's; +2 -2 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "migrate-dontneed",
@@ -88,7 +156,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: TWO_PAGES,
         setup: &[write(0, 0, 9), write(1, 0, 8)],
         actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "D", ops: &[dontneed(0, 1)] }],
-        outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        outcomes: &[
+            "M kept; D discarded; page 1 is setup's; +0 -1 pages; +0 -0 tables",
+            "M kept; D discarded; page 1 is setup's; +1 -2 pages; +0 -0 tables",
+            "M moved; D discarded; page 1 is setup's; +1 -2 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
 ];

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! says what each actor's operations returned, whose page every mapped page is in the end, and how many pages and
-//! tables the actors allocated and freed. `zero` is the zero page; a page that the set-up allocated is `setup`'s.
+//! tables the actors allocated and freed, and, if any, how many huge pages. `zero` is the zero page; a page that the set-up allocated is `setup`'s.
 
 use std::fmt;
 
@@ -25,6 +25,8 @@ pub struct Outcome {
     pub user_frames: (i64, i64),
     /// Tables that the actors allocated, and that were freed.
     pub table_frames: (i64, i64),
+    /// Huge pages that the actors allocated, and that were freed.
+    pub huge_folios: (i64, i64),
 }
 
 impl fmt::Display for Outcome {
@@ -39,7 +41,11 @@ impl fmt::Display for Outcome {
             write!(formatter, "child's page {page} is {owner}; ")?;
         }
         let ((pages, pages_freed), (tables, tables_freed)) = (self.user_frames, self.table_frames);
-        write!(formatter, "+{pages} -{pages_freed} pages; +{tables} -{tables_freed} tables")
+        write!(formatter, "+{pages} -{pages_freed} pages; +{tables} -{tables_freed} tables")?;
+        match self.huge_folios {
+            (0, 0) => Ok(()),
+            (huge, huge_freed) => write!(formatter, "; +{huge} -{huge_freed} huge"),
+        }
     }
 }
 

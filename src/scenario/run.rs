@@ -1,9 +1,11 @@
 //! Playing a scenario once, under whatever schedule the platform chooses, and asking the oracle.
 
+use std::collections::BTreeMap;
+
 use crate::actors::exit_mmap;
 use crate::mm::{FaultCounts, Task};
 use crate::oracle::{Broken, Evaluated, Kin, Layout, Quiet, Relation, after_exit, at_rest, verify};
-use crate::phys::{CpuId, Mapping, Purpose};
+use crate::phys::{CpuId, Mapping, PageState, Purpose};
 use crate::platform::{Arc, Platform};
 
 use super::definition::{Actor, Op, Scenario};
@@ -114,20 +116,21 @@ fn ask_the_oracle<P: Platform>(
     evaluated
 }
 
-/// Frames allocated and freed so far, for users and for tables.
+/// Frames and huge pages allocated and freed so far.
 #[derive(Clone, Copy)]
-struct Frames([(i64, i64); 2]);
+struct Frames([(i64, i64); 3]);
 
 impl Frames {
     fn of<P: Platform>(world: &World<P>) -> Self {
         let zone = world.mm.memory().zone();
-        Self([Purpose::User, Purpose::Table].map(|purpose| (zone.allocated(purpose), zone.freed(purpose))))
+        let purposes = [Purpose::User, Purpose::Table, Purpose::Huge];
+        Self(purposes.map(|purpose| (zone.allocated(purpose), zone.freed(purpose))))
     }
 
     fn since(self, before: Self) -> Outcome {
-        let [user_frames, table_frames] =
-            [0, 1].map(|of| (self.0[of].0 - before.0[of].0, self.0[of].1 - before.0[of].1));
-        Outcome { user_frames, table_frames, ..Outcome::default() }
+        let [user_frames, table_frames, huge_folios] =
+            [0, 1, 2].map(|of| (self.0[of].0 - before.0[of].0, self.0[of].1 - before.0[of].1));
+        Outcome { user_frames, table_frames, huge_folios, ..Outcome::default() }
     }
 }
 
@@ -135,10 +138,12 @@ impl Frames {
 fn owners<P: Platform>(scenario: &Scenario, world: &World<P>, layout: &Layout) -> Vec<(u64, String)> {
     let memory = world.mm.memory();
     let owner = |pfn| match memory.page(pfn).allocated_by() {
-        _ if pfn == world.mm.machine().zero_page() => "zero".to_owned(),
+        _ if memory.page(pfn).state() == PageState::Reserved => "zero".to_owned(),
         _ if matches!(memory.page(pfn).mapping(), Mapping::File(_) | Mapping::Shmem(_)) => "the file's".to_owned(),
         cpu => scenario.actors.get(cpu.index()).map_or("setup's".to_owned(), |actor| format!("{}'s", actor.name)),
     };
     let pages = layout.pages.iter();
-    pages.map(|(address, entry)| (address.page_number(P::GEOMETRY), owner(entry.pfn()))).collect()
+    let huge = layout.huge.iter().map(|(address, entry)| (address, format!("huge, {}", owner(entry.pfn()))));
+    let all: BTreeMap<_, _> = pages.map(|(address, entry)| (address, owner(entry.pfn()))).chain(huge).collect();
+    all.into_iter().map(|(address, owner)| (address.page_number(P::GEOMETRY), owner)).collect()
 }

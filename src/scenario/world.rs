@@ -30,7 +30,9 @@ impl<P: Platform> World<P> {
         let specs = specs_of(programs().flatten());
         let files = files_of(&specs, programs().flatten());
         let users = |ops: &[Op]| users(ops) + accesses(ops) * frames_of_an_access(&files);
-        let frames: usize = programs().map(|ops| users(ops) + tables::<P>(ops)).sum();
+        let small: usize = programs().map(|ops| users(ops) + tables::<P>(ops)).sum();
+        let huge: usize = scenario.setup.iter().map(|op| huge_folios(*op).1).sum();
+        let frames = small + huge * P::GEOMETRY.entries();
         let forks = programs().flatten().any(|op| *op == Op::Fork);
         // The zero page and the root tables come before all others.
         let config = PhysConfig {
@@ -42,6 +44,11 @@ impl<P: Platform> World<P> {
         let new_mm =
             || Mm::new(Arc::clone(&machine), scenario.generation, setup_cpu).expect("a frame for the root table");
         let (mm, child) = (new_mm(), forks.then(new_mm));
+        for (actor, folios) in scenario.setup.iter().map(|op| huge_folios(*op)) {
+            // Before the others, so that the blocks are still whole.
+            mm.memory().zone().prefill(CpuId::new(actor), Purpose::Huge, folios);
+            mm.memory().memcg().prefill(CpuId::new(actor), (folios * P::GEOMETRY.entries()) as u64);
+        }
         for (index, ops) in programs().enumerate() {
             let cpu = CpuId::new(index);
             mm.memory().zone().prefill(cpu, Purpose::User, users(ops));
@@ -67,6 +74,11 @@ impl<P: Platform> World<P> {
     }
 }
 
+/// Huge pages that an operation keeps for the CPU of an actor.
+fn huge_folios(op: Op) -> (usize, usize) {
+    if let Op::StockHuge { actor, folios } = op { (actor, folios) } else { (0, 0) }
+}
+
 /// Users' frames that the operations can need: an access needs one at most, and so does moving a page.
 fn users(ops: &[Op]) -> usize {
     ops.iter().map(|op| in_any_process(*op)).filter(|op| !needs_no_frame(*op) && *op != Op::Fork).count()
@@ -90,8 +102,9 @@ fn in_any_process(op: Op) -> Op {
 }
 
 fn needs_no_frame(op: Op) -> bool {
-    matches!(op, Op::Munmap { .. } | Op::Age { .. } | Op::Dontneed { .. } | Op::MarkNuma { .. } | Op::ExitChild)
-        || matches!(op, Op::MapFile(_) | Op::Truncate { .. })
+    matches!(op, Op::Peek { .. } | Op::Munmap { .. } | Op::Age { .. } | Op::Dontneed { .. } | Op::MarkNuma { .. })
+        || matches!(op, Op::ExitChild | Op::MapFile(_) | Op::Truncate { .. })
+        || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. })
 }
 
 fn page_size<P: Platform>() -> u64 {
@@ -121,6 +134,14 @@ fn store<P: Platform>(
     stored(completion)
 }
 
+fn load<P: Platform>(process: &mut Process<'_, P>, mode: Mode, address: VirtAddr, log: &mut GhostLog) -> String {
+    let completion = process.execute(mode, Instruction::Load(address));
+    if let Completion::Done(Some(value)) = completion {
+        log.events.push(GhostEvent::Loaded(address, value));
+    }
+    loaded(completion)
+}
+
 /// Does one operation; returns what came out in words, and logs what it did to memory.
 pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut GhostLog) -> String {
     let mut process = Process::new(mm, task);
@@ -129,13 +150,9 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
         Op::CopyToUser { page, word, value } => {
             store(&mut process, Mode::KernelUserCopy, word_address::<P>(page, word), value, log)
         }
-        Op::Read { page, word } => {
-            let address = word_address::<P>(page, word);
-            let completion = process.execute(Mode::User, Instruction::Load(address));
-            if let Completion::Done(Some(value)) = completion {
-                log.events.push(GhostEvent::Loaded(address, value));
-            }
-            loaded(completion)
+        Op::Read { page, word } => load(&mut process, Mode::User, word_address::<P>(page, word), log),
+        Op::Peek { page, word } => {
+            task.with_faults_disabled(|| load(&mut process, Mode::KernelUserCopy, word_address::<P>(page, word), log))
         }
         Op::Execute { page } => loaded(process.execute(Mode::User, Instruction::Fetch(page_address::<P>(page)))),
         Op::Age { page } => {
@@ -157,6 +174,13 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
             Migrated::Moved => "moved".to_owned(),
             Migrated::Kept => "kept".to_owned(),
         },
+        Op::ClearRefs { page, pages } => {
+            let of = |page| page_address::<P>(page);
+            log.events.extend((page..page + pages).map(|page| GhostEvent::Cleaned(of(page))));
+            actors::clear_refs(mm, of(page), pages * page_size::<P>());
+            "cleared".to_owned()
+        }
+        Op::StockHuge { .. } => "stocked".to_owned(),
         Op::Fork | Op::InChild(_) | Op::ExitChild => panic!("{op:?} concerns two address spaces"),
         Op::MapFile(_) | Op::Truncate { .. } => panic!("{op:?} concerns the files of the world"),
         Op::Munmap { page, pages } => {

@@ -12,8 +12,9 @@ use crate::x86::{EntryFlags, PmdVal};
 
 use crate::mm::anon_vma::{Prepared, vmf_anon_prepare};
 use crate::mm::fault_flags::FaultFlags;
+use crate::mm::generation::CowReuse;
 use crate::mm::vm_flags::VmFlags;
-use crate::mm::vmf::{FaultError, VmFault, Vmf};
+use crate::mm::vmf::{FaultError, Vmf};
 use crate::mm::walk::new_table;
 
 use super::eligible::{huge_start, pages};
@@ -113,7 +114,10 @@ pub(super) fn folio_add_new_anon_rmap_pmd<P: Platform>(vmf: &Vmf<'_, P>, folio: 
             let memory = vmf.mm.memory();
             set_anon(memory, folio, Mapping::Anon(anon_vma), index);
             let page = memory.page(folio);
-            page.set_anon_exclusive();
+            match vmf.mm.generation().cow_reuse() {
+                CowReuse::MapCount => {}
+                CowReuse::AnonExclusive => page.set_anon_exclusive(),
+            }
             page.add_entire_mapcount(1);
         },
         |()| "entire mapcount=1".to_owned(),

@@ -62,6 +62,9 @@ fn fault_on_present<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
     }
     if orig.flags().contains(EntryFlags::SPLITTING) {
         remark::<P>(format_args!("the huge page is being split: the fault will come again"));
+        // It comes again until the splitter is done. Waiting here for the entry to change stands for that: every time it
+        // would read the same.
+        P::spin_until(|| pmdp_get_lockless(vmf.mm, vmf.pmd) != orig);
         return HugeFault::Done(vmf.handled());
     }
     if orig.is_prot_none() {

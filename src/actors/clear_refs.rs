@@ -1,0 +1,43 @@
+//! Forgetting what was written (`fs/proc/task_mmu.c`, `clear_refs_write` with 4): pages lose their soft-dirty marks and
+//! the right to be written, so that the next write faults and marks them again.
+
+use crate::mm::{EntryAt, LockedPmd, LockedTable, Mm, find_pmd};
+use crate::platform::{Platform, enter};
+use crate::x86::{EntryFlags, VirtAddr};
+
+/// Write-protects what is mapped in the `bytes` bytes from `start`, and clears its soft-dirty marks.
+pub fn clear_refs<P: Platform>(mm: &Mm<P>, start: VirtAddr, bytes: u64) {
+    enter::<P>("clear_refs_write", format_args!("{start}, {bytes} bytes")).run(
+        || {
+            let mut vmas = mm.mmap_lock().write();
+            let all = vmas.all();
+            for vma in all.iter().filter(|vma| vma.start() < start.offset(bytes) && start < vma.end()) {
+                vmas.start_write(vma);
+            }
+            for address in (0..bytes).step_by(P::GEOMETRY.page_size() as usize).map(|offset| start.offset(offset)) {
+                if let Some(pmd) = find_pmd(mm, address) {
+                    clear_soft_dirty(mm, pmd, address);
+                }
+            }
+            mm.machine().shoot_down();
+            drop(vmas);
+        },
+        |()| String::new(),
+    );
+}
+
+fn clear_soft_dirty<P: Platform>(mm: &Mm<P>, pmd: EntryAt, address: VirtAddr) {
+    if let Some(mut table) = LockedTable::offset_map_lock(mm, pmd) {
+        if table.get(address).is_present() {
+            let entry = table.clear(address);
+            table.set(address, entry.write_protected().without(EntryFlags::SOFT_DIRTY));
+        }
+        return;
+    }
+    let mut pmd = LockedPmd::lock(mm, pmd);
+    if pmd.get().is_huge() {
+        // Invalidated first, so that the marks that hardware made last are not lost.
+        let old = pmd.invalidate();
+        pmd.set(old.write_protected().without(EntryFlags::SOFT_DIRTY));
+    }
+}
