@@ -191,7 +191,7 @@ mod tests {
     fn load(mm: &Mm<P>, task: &Task) -> u64 {
         match Process::new(mm, task).execute(Mode::User, Instruction::Load(PAGE)) {
             Completion::Done(Some(value)) => value,
-            other => panic!("a load ended with {other:?}"),
+            ended @ (Completion::Done(None) | Completion::Ended(_)) => panic!("a load ended with {ended:?}"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What races with a fault.
 //!
-//! Each actor has Linux's steps and locks in Linux's order. So far: `munmap` and `MADV_DONTNEED`, `fork`, the NUMA
-//! scanner, migration of a page, ageing, and the exit of an address space.
+//! Each actor has Linux's steps and locks in Linux's order. So far: `munmap` and `MADV_DONTNEED`, truncation, `fork`, the
+//! NUMA scanner, migration of a page, ageing, and the exit of an address space.
 
 mod age;
 mod clear_refs;
@@ -15,6 +15,7 @@ mod madvise;
 mod migrate;
 mod munmap;
 mod numa_scan;
+mod truncate;
 mod zap;
 
 pub use age::age;
@@ -25,3 +26,4 @@ pub use madvise::madvise_dontneed;
 pub use migrate::migrate;
 pub use munmap::{UnmapError, munmap};
 pub use numa_scan::change_prot_numa;
+pub use truncate::truncate;

@@ -56,7 +56,7 @@ fn mark_huge<P: Platform>(mm: &Mm<P>, pmd: EntryAt) -> bool {
     }
     let old = pmd.invalidate();
     let without = EntryFlags::PRESENT | EntryFlags::WRITABLE | EntryFlags::USER;
-    pmd.set(PmdVal::huge(old.pfn(), old.write_protected().flags() - without | EntryFlags::PROT_NONE));
+    pmd.set(PmdVal::huge(old.pfn(), (old.write_protected().flags() - without) | EntryFlags::PROT_NONE));
     true
 }
 

@@ -74,7 +74,7 @@ fn zap_pte_range<P: Platform>(
     Some(())
 }
 
-fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {
+pub(super) fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {
     if under_migration(entry).is_some() {
         // Whoever moves the page has uncounted the mapping already, and its reference.
         mm.add_rss_anon(-1);

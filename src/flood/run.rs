@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::actors::{exit_mmap, munmap};
 use crate::mm::{FaultCounts, Generation, Mm, MmError, Placement, Process, Protection, Task, mmap};
-use crate::oracle::{Broken, Evaluated, GhostEvent, GhostLog, Layout, Quiet, after_exit, at_rest, verify};
+use crate::oracle::{Broken, Evaluated, Files, GhostEvent, GhostLog, Layout, Quiet, after_exit, at_rest, verify};
 use crate::phys::{CpuId, Pfn, PhysConfig};
 use crate::platform::{Arc, Native, Platform, X86_64};
 use crate::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
@@ -143,11 +143,11 @@ fn check_invariants(
     let cpu = CpuId::new(0);
     mm.memory().drain_lru_batches(cpu);
     let mut evaluated = Evaluated::new();
-    let layout = Layout::of(mm);
-    verify(&at_rest(), &Quiet { mm, layout: &layout, tasks, ghost, kin: None }, &mut evaluated)?;
+    let (layout, files) = (Layout::of(mm), Files::default());
+    verify(&at_rest(), &Quiet { mm, layout: &layout, tasks, ghost, files: &files, kin: None }, &mut evaluated)?;
     exit_mmap(mm, cpu);
     let gone = Layout::default();
-    verify(&after_exit(), &Quiet { mm, layout: &gone, tasks, ghost, kin: None }, &mut evaluated)?;
+    verify(&after_exit(), &Quiet { mm, layout: &gone, tasks, ghost, files: &files, kin: None }, &mut evaluated)?;
     Ok((layout.pages.len(), evaluated))
 }
 

@@ -188,7 +188,7 @@ fn do_shared_fault<'m, P: Platform>(
                 unlock_folio(&vmf, pfn);
                 match do_page_mkwrite(&vmf, file, pfn) {
                     MadeWritable::Locked => {}
-                    not => {
+                    not @ (MadeWritable::Gone | MadeWritable::NoPage | MadeWritable::Refused) => {
                         memory.put_page(cpu, pfn);
                         return not.end(vmf, effort);
                     }

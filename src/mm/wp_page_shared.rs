@@ -117,7 +117,7 @@ fn after_page_mkwrite<'m, P: Platform>(vmf: Vmf<'m, P>, file: &AddressSpace<P>, 
             memory.page(pfn).folio().lock().unlock();
             vmf.no_page(Effort::Minor)
         }
-        not => not.end(vmf, Effort::Minor),
+        not @ (MadeWritable::Gone | MadeWritable::NoPage | MadeWritable::Refused) => not.end(vmf, Effort::Minor),
     };
     memory.put_page(cpu, pfn);
     result

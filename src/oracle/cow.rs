@@ -53,7 +53,7 @@ struct Seen {
 /// D38: what one process stores after the fork is not seen in the other.
 pub(super) fn isolated<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let Some(kin) = quiet.kin else { return Ok(0) };
-    let (here, there) = (Allowed::of(quiet), Allowed::new(kin.ghost));
+    let (here, there) = (Allowed::of(quiet), Allowed::new(kin.ghost, &quiet.files.shown));
     let words: BTreeSet<VirtAddr> = here.words().chain(there.words()).collect();
     let mut evaluated = 0;
     for address in words {

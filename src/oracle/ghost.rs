@@ -9,6 +9,7 @@ use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
 use super::layout::{Quiet, Relation};
+use super::shown::{Shows, at_first, behind, in_file, word_of};
 
 /// Something that a task did to memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,27 +60,31 @@ struct Store {
 pub(super) struct Allowed<'a> {
     logs: &'a [GhostLog],
     stores: BTreeMap<VirtAddr, Vec<Store>>,
+    shown: &'a [Shows],
     /// The logs of the process that memory was inherited from.
     inherited: Option<Box<Allowed<'a>>>,
 }
 
 impl<'a> Allowed<'a> {
-    pub(super) fn new(logs: &'a [GhostLog]) -> Self {
+    pub(super) fn new(logs: &'a [GhostLog], shown: &'a [Shows]) -> Self {
         let mut stores: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (log, GhostLog { events, .. }) in logs.iter().enumerate() {
             for (event, what) in events.iter().enumerate() {
                 if let GhostEvent::Stored(address, value) = what {
-                    stores.entry(*address).or_default().push(Store { log, event, value: *value });
+                    stores.entry(word_of(shown, *address)).or_default().push(Store { log, event, value: *value });
                 }
             }
         }
-        Self { logs, stores, inherited: None }
+        Self { logs, stores, shown, inherited: None }
     }
 
-    /// What the logs of a process and of the one that it was forked from allow.
+    /// What the logs of a process and of the one that it was forked from allow. Stores to a file are looked for in the
+    /// process's own logs only: no scenario has a child that maps one shared.
     pub(super) fn of<P: Platform>(quiet: &Quiet<'a, P>) -> Self {
         let parent = quiet.kin.filter(|kin| kin.relation == Relation::Parent);
-        Self { inherited: parent.map(|kin| Box::new(Self::new(kin.ghost))), ..Self::new(quiet.ghost) }
+        let shown = &quiet.files.shown;
+        let inherited = parent.map(|kin| Box::new(Self::new(kin.ghost, shown)));
+        Self { inherited, ..Self::new(quiet.ghost, shown) }
     }
 
     /// What a word may have held at the moment of the fork.
@@ -87,10 +92,11 @@ impl<'a> Allowed<'a> {
         let find = |log: &GhostLog| log.events.iter().position(|event| *event == GhostEvent::Forked);
         let forked = self.logs.iter().enumerate().find_map(|(log, events)| Some((log, find(events)?)));
         let (log, event) = forked.expect("a process with a child has forked");
-        if self.logs[log].before_others {
-            return BTreeSet::from([self.last(address, log, event).unwrap_or(0)]);
+        match self.last(address, log, event) {
+            Some(stored) if self.logs[log].before_others => BTreeSet::from([stored]),
+            None if self.logs[log].before_others => self.at_first(address),
+            Some(_) | None => self.loadable(log, event, address),
         }
-        self.loadable(log, event, address)
     }
 
     /// Every word that somebody stored to.
@@ -100,7 +106,7 @@ impl<'a> Allowed<'a> {
 
     /// Whether somebody stored to the word.
     pub(super) fn is_stored(&self, address: VirtAddr) -> bool {
-        self.stores.contains_key(&address)
+        self.stores.contains_key(&word_of(self.shown, address))
     }
 
     /// What was stored to the word, ever.
@@ -122,15 +128,35 @@ impl<'a> Allowed<'a> {
         self.logs.iter().any(|log| log.discards(address))
     }
 
-    /// The values that a word may have had when the tasks began: what the set-up stored last, or what was inherited.
-    fn initially(&self, address: VirtAddr) -> BTreeSet<u64> {
+    /// The values that a word may have had when the tasks began: what the set-up stored last, what was inherited, or
+    /// what stood there at first.
+    fn initially(&self, word: VirtAddr) -> BTreeSet<u64> {
         let setups = (0..self.logs.len()).filter(|log| self.logs[*log].before_others);
-        let stored = setups.filter_map(|log| self.last(address, log, usize::MAX)).next_back();
+        let stored = setups.filter_map(|log| self.last(word, log, usize::MAX)).next_back();
         match (stored, &self.inherited) {
             (Some(stored), _) => BTreeSet::from([stored]),
-            (None, Some(parent)) => parent.when_forked(address),
-            (None, None) => BTreeSet::from([0]),
+            (None, Some(parent)) => parent.when_forked(word),
+            (None, None) => self.at_first(word),
         }
+    }
+
+    /// What a word held before anybody stored to it. A private mapping shows its file until then, and the file may
+    /// change meanwhile.
+    fn at_first(&self, word: VirtAddr) -> BTreeSet<u64> {
+        let mut values = BTreeSet::from([at_first(self.shown, word)]);
+        if let Some(file) = behind(self.shown, word) {
+            values.extend(self.stores(file).iter().map(|store| store.value));
+            values.extend(self.discarded(file).then_some(0));
+        }
+        values
+    }
+
+    /// What a word may hold that nobody stored to.
+    pub(super) fn unstored(&self, address: VirtAddr) -> BTreeSet<u64> {
+        let word = word_of(self.shown, address);
+        let mut values = self.at_first(word);
+        values.extend(self.discarded(word).then_some(0));
+        values
     }
 
     /// What the word may hold in the end: a last store, or nothing if it was never stored to or may have been
@@ -142,6 +168,7 @@ impl<'a> Allowed<'a> {
             allowed = self.initially(address);
         }
         if self.discarded(address) {
+            allowed.extend(self.initially(address));
             allowed.insert(0);
         }
         allowed
@@ -149,6 +176,7 @@ impl<'a> Allowed<'a> {
 
     /// What a load may return that is event number `event` of its log.
     pub(super) fn loadable(&self, log: usize, event: usize, address: VirtAddr) -> BTreeSet<u64> {
+        let address = word_of(self.shown, address);
         let theirs = self.stores(address).iter().filter(|store| store.log != log);
         let concurrent = theirs.filter(|store| !self.logs[store.log].before_others);
         let mut allowed: BTreeSet<u64> = concurrent.map(|store| store.value).collect();
@@ -157,6 +185,7 @@ impl<'a> Allowed<'a> {
             None => allowed.extend(self.initially(address)),
         }
         if self.discarded(address) {
+            allowed.extend(self.initially(address));
             allowed.insert(0);
         }
         allowed
@@ -188,8 +217,16 @@ pub(super) fn no_lost_write<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, St
     Ok(evaluated)
 }
 
-/// What the word at an address holds; 0 if nothing is mapped there.
+/// What a word holds; 0 if nothing is mapped there. A word of a file is in the page cache, or on the disk.
 pub(super) fn word<P: Platform>(quiet: &Quiet<'_, P>, address: VirtAddr) -> u64 {
+    if let Some((file, byte)) = in_file(address) {
+        let file = &quiet.files.files[file.0 as usize];
+        let (index, word) = (byte / P::GEOMETRY.page_size(), (byte % P::GEOMETRY.page_size() / 8) as usize);
+        return match file.peek(index) {
+            Some(pfn) => super::folios::word_at(quiet.mm.memory(), pfn, word),
+            None => file.word_on_disk(index, word),
+        };
+    }
     let Some(pfn) = quiet.layout.frame_for::<P>(address) else { return 0 };
     let index = (address.page_offset(P::GEOMETRY) / 8) as usize;
     super::folios::word_at(quiet.mm.memory(), pfn, index)
@@ -209,16 +246,16 @@ mod tests {
     fn only_a_last_store_can_remain() {
         let stored = |value| GhostEvent::Stored(WORD, value);
         let logs = [log(true, &[stored(9)]), log(false, &[stored(1), stored(2)]), log(false, &[stored(3)])];
-        assert_eq!(Allowed::new(&logs).finally(WORD), BTreeSet::from([2, 3]));
-        assert_eq!(Allowed::new(&logs[..1]).finally(WORD), BTreeSet::from([9]));
-        assert_eq!(Allowed::new(&[]).finally(WORD), BTreeSet::from([0]));
+        assert_eq!(Allowed::new(&logs, &[]).finally(WORD), BTreeSet::from([2, 3]));
+        assert_eq!(Allowed::new(&logs[..1], &[]).finally(WORD), BTreeSet::from([9]));
+        assert_eq!(Allowed::new(&[], &[]).finally(WORD), BTreeSet::from([0]));
     }
 
     #[test]
     fn a_discard_allows_nothing_to_remain() {
         let discards = GhostEvent::Discards { start: VirtAddr::user(0), end: VirtAddr::user(16) };
         let logs = [log(false, &[GhostEvent::Stored(WORD, 1)]), log(false, &[discards])];
-        assert_eq!(Allowed::new(&logs).finally(WORD), BTreeSet::from([0, 1]));
+        assert_eq!(Allowed::new(&logs, &[]).finally(WORD), BTreeSet::from([0, 1]));
     }
 
     #[test]
@@ -228,7 +265,7 @@ mod tests {
             log(false, &[GhostEvent::Loaded(WORD, 9), GhostEvent::Stored(WORD, 1), GhostEvent::Loaded(WORD, 1)]),
             log(false, &[GhostEvent::Stored(WORD, 2)]),
         ];
-        let allowed = Allowed::new(&logs);
+        let allowed = Allowed::new(&logs, &[]);
         assert_eq!(allowed.loadable(1, 0, WORD), BTreeSet::from([2, 9]));
         assert_eq!(allowed.loadable(1, 2, WORD), BTreeSet::from([1, 2]));
     }

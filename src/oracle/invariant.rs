@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::platform::Platform;
 
 use super::layout::Quiet;
-use super::{cow, folios, ghost, huge, ledgers, rights, tables};
+use super::{cow, files, folios, ghost, huge, ledgers, rights, tables};
 
 /// A statement about an address space at rest.
 pub struct Invariant<P: Platform> {
@@ -46,10 +46,16 @@ pub fn at_rest<P: Platform>() -> Vec<Invariant<P>> {
         invariant("D14", "a present entry names an allocated page", folios::allocated::<P>),
         invariant("D15", "mapcount is the number of entries that map the page", folios::mapcount::<P>),
         invariant("D16", "refcount is at least mapcount", folios::refcount_covers_mapcount::<P>),
-        invariant("D17", "refcount is mapcount and nothing else", folios::refcount::<P>),
+        invariant("D17", "refcount is mapcount, and one more for a page in the page cache", folios::refcount::<P>),
         invariant("D18", "RSS counts the pages that are mapped, zero pages apart", folios::rss::<P>),
+        // Before D22 and D37, of which it is a part: it says where the value came from.
+        invariant("D38", "a store after a fork is not seen in the other process", cow::isolated::<P>),
         invariant("D22", "a page is zeroed before an entry shows it", folios::contents::<P>),
-        invariant("D24", "a mapped page is findable, through its anon_vma and on an LRU list", folios::findable::<P>),
+        invariant(
+            "D24",
+            "a mapped page is findable, through its anon_vma or its file and on an LRU list",
+            folios::findable::<P>,
+        ),
         invariant("D24", "a folio that a huge entry maps is findable", huge::findable::<P>),
         invariant("D25", "the huge zero page is mapped read-only", huge::zero_page::<P>),
         invariant("D25", "the zero page is mapped special and read-only", folios::zero_page::<P>),
@@ -57,19 +63,22 @@ pub fn at_rest<P: Platform>() -> Vec<Invariant<P>> {
         invariant("D26", "a writable anonymous page is exclusive", cow::writable_is_exclusive::<P>),
         invariant("D27", "an exclusive page has exactly one mapping", cow::exclusive_is_mapped_once::<P>),
         invariant("D32", "an entry allows no more than its VMA", rights::no_more_than_the_vma::<P>),
-        // Before D37, of which it is a part: it says where the value came from.
-        invariant("D38", "a store after a fork is not seen in the other process", cow::isolated::<P>),
+        invariant("D33", "no private mapping can write to a page of its file", files::private_is_read_only::<P>),
+        invariant("D34", "a shared page that can be written is known to be dirty", files::writable_is_dirty::<P>),
+        invariant("D37", "a page that differs from its disk is known to be dirty", files::stores_reach_the_file::<P>),
         invariant("D37", "no completed store is lost", ghost::no_lost_write::<P>),
-        invariant("D51", "no VMA is write-locked when nobody writes", ledgers::no_vma_write_locked::<P>),
         invariant("D40", "a page that was written is marked so", rights::marks_are_kept::<P>),
+        invariant("D42", "no entry shows a page beyond the end of its file", files::below_the_end::<P>),
         invariant("D44", "no entry is under migration once the migration is over", rights::none_under_migration::<P>),
         invariant(
             "D47",
             "a page keeps the rights of its VMA, or is marked as not accessible",
             rights::rights_of_the_vma::<P>,
         ),
+        invariant("D51", "no VMA is write-locked when nobody writes", ledgers::no_vma_write_locked::<P>),
         invariant("D52", "each fault releases the fault lock exactly once", ledgers::fault_lock::<P>),
         invariant("D54", "each fault is counted exactly once", ledgers::counted_once::<P>),
+        invariant("D57", "no charge leaks", files::charges::<P>),
     ]
 }
 

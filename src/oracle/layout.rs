@@ -8,6 +8,7 @@ use crate::platform::{AtomicWord, Ordering, Platform};
 use crate::x86::{PmdVal, PteVal, TableVal, VirtAddr};
 
 use super::ghost::GhostLog;
+use super::shown::Files;
 
 /// Every table and every mapped page of an address space.
 #[derive(Debug, Default)]
@@ -126,6 +127,8 @@ pub struct Quiet<'a, P: Platform> {
     pub tasks: &'a [FaultCounts],
     /// What every task stored, loaded and discarded.
     pub ghost: &'a [GhostLog],
+    /// The files, and what showed them.
+    pub files: &'a Files<P>,
     /// The process that it shares pages with, if it has forked or was forked.
     pub kin: Option<Kin<'a>>,
 }

@@ -4,6 +4,7 @@
 //! once the address space is gone.
 
 mod cow;
+mod files;
 mod folios;
 mod ghost;
 mod huge;
@@ -11,8 +12,10 @@ mod invariant;
 mod layout;
 mod ledgers;
 mod rights;
+mod shown;
 mod tables;
 
 pub use ghost::{GhostEvent, GhostLog};
 pub use invariant::{Broken, Evaluated, Invariant, after_exit, at_rest, verify};
 pub use layout::{Kin, Layout, Quiet, Relation};
+pub use shown::{Files, Sharing, Shows, cut_away, file_address};

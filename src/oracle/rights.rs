@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::mm::{VmFlags, Vma};
+use crate::phys::Mapping;
 use crate::platform::Platform;
 use crate::x86::{EntryFlags, PteVal, VirtAddr};
 
@@ -58,6 +59,11 @@ pub(super) fn marks_are_kept<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, S
     }
     let mut evaluated = 0;
     for (address, entry) in counted(quiet).filter(|(address, _)| written.contains(address)) {
+        // A page of a file may be another one by now.
+        let memory = quiet.mm.memory();
+        if !matches!(memory.page(memory.folio_of(entry.pfn())).mapping(), Mapping::Anon(_)) {
+            continue;
+        }
         if !entry.is_dirty() || !entry.flags().contains(EntryFlags::SOFT_DIRTY) {
             return Err(format!("{address} was written, and is mapped by the entry {entry}"));
         }

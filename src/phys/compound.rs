@@ -38,7 +38,7 @@ impl<P: Platform> Compound<P> {
         }
     }
 
-    pub(super) fn from_head(&self) -> u64 {
+    pub(super) fn frames_after_head(&self) -> u64 {
         self.from_head.get()
     }
 

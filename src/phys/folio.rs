@@ -124,7 +124,7 @@ impl<P: Platform> FolioFlags<P> {
 
     /// The frame is free: nothing is known of it.
     pub(super) fn reset(&self) {
-        for flag in [&self.uptodate, &self.dirty, &self.readahead] {
+        for flag in [&self.uptodate, &self.dirty, &self.readahead, &self.reading] {
             // ORDER none: nobody else refers to a frame that is being freed.
             flag.store(0, Ordering::Relaxed);
         }

@@ -36,7 +36,7 @@ impl<P: Platform> PhysMem<P> {
         enter::<P>("alloc_pages", format_args!("order={order}, for={state:?}")).run(
             || {
                 let head = self.pfn(self.zone().alloc_huge(cpu).ok_or(OutOfMemory)?);
-                assert!(head.number() % (1 << order) == 0, "{head:?} is not the first frame of a huge page");
+                assert!(head.number().is_multiple_of(1 << order), "{head:?} is not the first frame of a huge page");
                 self.page(head).begin(cpu, state);
                 self.page(head).join_folio(0, order);
                 for tail in self.tails(head, order) {

@@ -204,7 +204,7 @@ impl<P: Platform> Page<P> {
 
     /// The page is a tail: its folio's head comes so many frames before it. Zero for a head.
     pub fn from_head(&self) -> u64 {
-        self.compound.from_head()
+        self.compound.frames_after_head()
     }
 
     /// The folio that the page is the head of has 2^order frames (`folio_order`).

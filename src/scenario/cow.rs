@@ -74,7 +74,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; X exited; page 0 is W's; +1 -1 pages; +0 -2 tables",
             "W wrote; X exited; page 0 is setup's; +0 -0 pages; +0 -2 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "cow-read-munmap",
@@ -94,7 +94,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; R read 9; U unmapped; page 0 is W's; +1 -1 pages; +0 -1 tables",
             "W wrote; R read 9; U unmapped; page 0 is setup's; +0 -0 pages; +0 -1 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "fork-write",
@@ -112,7 +112,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "F forked, read 1; W wrote; page 0 is setup's; child's page 0 is setup's; +0 -0 pages; +1 -0 tables",
             "F forked, read 9; W wrote; page 0 is W's; child's page 0 is setup's; +1 -0 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "fork-first-touch",
@@ -131,7 +131,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "F forked, read 0; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is zero; child's page 1 is setup's; +1 -0 pages; +1 -0 tables",
             "F forked, read 1; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is W's; child's page 1 is setup's; +1 -0 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "fork-read",
@@ -150,7 +150,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "F forked, wrote, read 9; R read 9; page 0 is F's; child's page 0 is setup's; +1 -0 pages; +1 -0 tables",
             "F forked, wrote, read 9; R read 9; page 0 is F's; child's page 0 is setup's; +2 -1 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "fork-two-writers",
@@ -172,6 +172,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "F forked; S wrote; W wrote; page 0 is W's; child's page 0 is setup's; +2 -1 pages; +1 -0 tables",
             "F forked; S wrote; W wrote; page 0 is setup's; child's page 0 is setup's; +0 -0 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
 ];

@@ -27,7 +27,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "P wrote; C wrote, read 9; page 0 is P's; child's page 0 is setup's; +1 -0 pages; +0 -0 tables",
             "P wrote; C wrote, read 9; page 0 is setup's; child's page 0 is C's; +1 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "g2-cow-stale-reader",
@@ -49,7 +49,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "P wrote; C wrote; R read 9; page 0 is P's; child's page 0 is setup's; +1 -0 pages; +0 -0 tables",
             "P wrote; C wrote; R read 9; page 0 is setup's; child's page 0 is C's; +1 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "g2-cow-reuse-munmap",
@@ -64,7 +64,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; U unmapped; page 0 is W's; +1 -1 pages; +0 -1 tables",
             "W wrote; U unmapped; page 0 is setup's; +0 -0 pages; +0 -1 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "g2-cow-lock-wait",

@@ -1,6 +1,7 @@
 //! What a scenario is made of.
 
-use crate::mm::{Generation, Protection, VmFlags};
+use crate::mm::{Behaviour, FaultOp, Generation, MapPages, PageMkwrite, Protection, Reads, VmFlags};
+use crate::oracle::Sharing;
 
 /// A small world, its actors, and every outcome that it can have.
 ///
@@ -78,6 +79,36 @@ pub struct VmaSpec {
     pub flags: VmFlags,
 }
 
+/// A file of a scenario's world; one with the same description is the same file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileSpec {
+    /// Its name, by which two files of the same kind are told apart.
+    pub name: &'static str,
+    /// Its pages at first. The word `w` of page `p` of the first file is 100 + 10 * p + w, of the second 200 + ...
+    pub pages: u64,
+    /// Pages that it can grow to.
+    pub most_pages: u64,
+    /// How its file system behaves.
+    pub behaviour: Behaviour,
+}
+
+/// A mapping of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileMap {
+    /// Its first page.
+    pub page: u64,
+    /// Its pages.
+    pub pages: u64,
+    /// Its rights.
+    pub protection: Protection,
+    /// Who sees its stores.
+    pub sharing: Sharing,
+    /// The file.
+    pub file: &'static FileSpec,
+    /// The page of the file that it begins with.
+    pub pgoff: u64,
+}
+
 /// One of the threads that race, on a CPU of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Actor {
@@ -131,6 +162,15 @@ pub enum Op {
         page: u64,
         /// The word of it.
         word: u64,
+    },
+    /// The system call `mmap` of a file.
+    MapFile(FileMap),
+    /// The system call `ftruncate`.
+    Truncate {
+        /// The file.
+        file: &'static FileSpec,
+        /// Its new size.
+        pages: u64,
     },
     /// `madvise(MADV_DONTNEED)`.
     Dontneed {
@@ -209,6 +249,16 @@ pub const fn peek(page: u64, word: u64) -> Op {
     Op::Peek { page, word }
 }
 
+/// The system call `mmap` of one page of a file or more, readable and writable, from its first page on.
+pub const fn map_file(page: u64, pages: u64, sharing: Sharing, file: &'static FileSpec) -> Op {
+    Op::MapFile(FileMap { page, pages, protection: READ_WRITE, sharing, file, pgoff: 0 })
+}
+
+/// The system call `ftruncate`.
+pub const fn truncate(file: &'static FileSpec, pages: u64) -> Op {
+    Op::Truncate { file, pages }
+}
+
 /// `madvise(MADV_DONTNEED)`.
 pub const fn dontneed(page: u64, pages: u64) -> Op {
     Op::Dontneed { page, pages }
@@ -250,3 +300,18 @@ pub(super) const READ_WRITE: Protection = Protection::READ.union(Protection::WRI
 /// The usual world: one mapping of pages 0 and 1, readable and writable.
 pub(super) const TWO_PAGES: &[VmaSpec] =
     &[VmaSpec { page: 0, pages: 2, protection: READ_WRITE, flags: VmFlags::empty() }];
+
+/// The usual file: two pages on a disk that reads at once, faults that map nothing around, and nobody who wants to be
+/// asked before a write.
+pub(super) const DISK: FileSpec = FileSpec {
+    name: "disk",
+    pages: 2,
+    most_pages: 2,
+    behaviour: Behaviour {
+        fault: FaultOp::Filemap,
+        map_pages: MapPages::Window(1),
+        page_mkwrite: PageMkwrite::None,
+        reads: Reads::AtOnce,
+        readahead_pages: 0,
+    },
+};

@@ -7,6 +7,7 @@ use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
 use super::definition::Op;
+use super::file_ops;
 use super::world::{World, perform};
 
 /// What a task did to the memory of each process.
@@ -26,20 +27,22 @@ impl Logs {
 
 /// Does one operation, in the process that it concerns; returns what came out in words.
 pub(super) fn act<P: Platform>(world: &World<P>, task: &Task, op: Op, logs: &mut Logs) -> String {
-    match op {
-        Op::Fork => {
-            actors::fork(&world.mm, world.child(), task).expect("there are frames for the child's tables");
-            logs.parent.events.push(GhostEvent::Forked);
-            "forked".to_owned()
-        }
-        Op::InChild(op) => perform(world.child(), task, *op, &mut logs.child),
-        Op::ExitChild => {
-            let everything =
-                GhostEvent::Discards { start: VirtAddr::ZERO, end: VirtAddr::user(P::GEOMETRY.task_size()) };
-            logs.child.events.push(everything);
-            actors::exit_mmap(world.child(), task.cpu());
-            "exited".to_owned()
-        }
-        here => perform(&world.mm, task, here, &mut logs.parent),
+    if let Op::InChild(op) = op {
+        return perform(world.child(), task, *op, &mut logs.child);
     }
+    if op == Op::Fork {
+        actors::fork(&world.mm, world.child(), task).expect("there are frames for the child's tables");
+        logs.parent.events.push(GhostEvent::Forked);
+        return "forked".to_owned();
+    }
+    if op == Op::ExitChild {
+        let (start, end) = (VirtAddr::ZERO, VirtAddr::user(P::GEOMETRY.task_size()));
+        logs.child.events.push(GhostEvent::Discards { start, end });
+        actors::exit_mmap(world.child(), task.cpu());
+        return "exited".to_owned();
+    }
+    if matches!(op, Op::MapFile(_) | Op::Truncate { .. }) {
+        return file_ops::perform(world, task, op, &mut logs.parent);
+    }
+    perform(&world.mm, task, op, &mut logs.parent)
 }

@@ -1,7 +1,10 @@
 //! All scenarios, in the order in which `check` runs them.
 
 use super::definition::Scenario;
-use super::{cow, cow_g2, fault_munmap, huge, huge_g2, numa, read_write, same_pte, stack, tables, vma_lock};
+use super::{
+    cow, cow_g2, fault_munmap, file_read, file_truncate, file_write, huge, huge_g2, numa, read_write, same_pte, stack,
+    tables, vma_lock,
+};
 
 /// Every scenario of the library.
 pub fn library() -> impl Iterator<Item = &'static Scenario> {
@@ -15,6 +18,9 @@ pub fn library() -> impl Iterator<Item = &'static Scenario> {
         cow::SCENARIOS,
         cow_g2::SCENARIOS,
         numa::SCENARIOS,
+        file_read::SCENARIOS,
+        file_write::SCENARIOS,
+        file_truncate::SCENARIOS,
         huge::SCENARIOS,
         huge_g2::SCENARIOS,
     ]

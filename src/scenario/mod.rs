@@ -10,6 +10,7 @@ mod cow;
 mod cow_g2;
 mod definition;
 mod family;
+mod file_ops;
 mod library;
 mod numa;
 mod outcome;
@@ -17,6 +18,9 @@ mod run;
 mod world;
 
 mod fault_munmap;
+mod file_read;
+mod file_truncate;
+mod file_write;
 mod huge;
 mod huge_g2;
 mod read_write;
@@ -27,8 +31,8 @@ mod vma_lock;
 
 pub use check::{CheckReport, Engine, Verdict, check};
 pub use definition::{
-    Actor, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, dontneed, execute, in_child, mark_numa,
-    migrate, munmap, peek, read, write,
+    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, dontneed, execute,
+    in_child, map_file, mark_numa, migrate, munmap, peek, read, truncate, write,
 };
 pub use library::library;
 pub use outcome::Outcome;

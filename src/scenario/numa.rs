@@ -44,7 +44,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "S marked; W wrote; page 0 is setup's; +0 -0 pages; +0 -0 tables",
             "S marked; W wrote; page 0 is setup's; +1 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "numa-cow",
@@ -60,7 +60,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "P read 9; C wrote; page 0 is setup's; child's page 0 is C's; +1 -0 pages; +0 -0 tables",
             "P read 9; C wrote; page 0 is setup's; child's page 0 is C's; +2 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "g2-numa-two-faults",
@@ -98,7 +98,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 9; U unmapped; +0 -1 pages; +0 -1 tables",
             "R read 9; U unmapped; +1 -2 pages; +0 -1 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "numa-dontneed",
@@ -115,7 +115,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 9; D discarded; page 1 is setup's; +0 -1 pages; +0 -0 tables",
             "R read 9; D discarded; page 1 is setup's; +1 -2 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "wp-dontneed",
@@ -130,7 +130,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; D discarded; +0 -1 pages; +0 -0 tables",
             "W wrote; D discarded; page 0 is W's; +1 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "migrate-write",
@@ -145,7 +145,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "M moved; W wrote; page 0 is M's; +1 -1 pages; +0 -0 tables",
             "M moved; W wrote; page 0 is M's; +2 -2 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "migrate-dontneed",
@@ -161,6 +161,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "M kept; D discarded; page 1 is setup's; +1 -2 pages; +0 -0 tables",
             "M moved; D discarded; page 1 is setup's; +1 -2 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
 ];

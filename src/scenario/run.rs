@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::actors::exit_mmap;
 use crate::mm::{FaultCounts, Task};
 use crate::oracle::{Broken, Evaluated, Kin, Layout, Quiet, Relation, after_exit, at_rest, verify};
-use crate::phys::{CpuId, PageState, Purpose};
+use crate::phys::{CpuId, Mapping, PageState, Purpose};
 use crate::platform::{Arc, Platform};
 
 use super::definition::{Actor, Op, Scenario};
@@ -45,6 +45,7 @@ pub fn run<P: Platform>(scenario: &'static Scenario) -> Played {
     let threads: Vec<_> = scenario.actors.iter().enumerate().map(|(cpu, actor)| spawn(&world, cpu, actor)).collect();
     let performed: Vec<_> = threads.into_iter().map(P::join).collect();
     world.mm.memory().drain_lru_batches(world.setup_cpu);
+    world.files.files.iter().for_each(|file| file.end_reads(world.mm.memory()));
     let layout = Layout::of(&world.mm);
     let childs = world.child.as_ref().filter(|_| !exits(scenario)).map(Layout::of);
     let results = performed.iter().map(|performed| performed.results.clone());
@@ -89,22 +90,22 @@ fn ask_the_oracle<P: Platform>(
     }
     let child = world.child.as_ref().zip(childs.as_ref());
     let mut evaluated = Evaluated::new();
+    let files = &world.files;
     let mut judge = || -> Result<(), Broken> {
         let kin = child.map(|(_, layout)| Kin { relation: Relation::Child, layout, ghost: &childs_ghost });
-        verify(
-            &at_rest(),
-            &Quiet { mm: &world.mm, layout: &layout, tasks: &tasks, ghost: &ghost, kin },
-            &mut evaluated,
-        )?;
+        let quiet = Quiet { mm: &world.mm, layout: &layout, tasks: &tasks, ghost: &ghost, files, kin };
+        verify(&at_rest(), &quiet, &mut evaluated)?;
         if let Some((mm, childs)) = child {
             let kin = Some(Kin { relation: Relation::Parent, layout: &layout, ghost: &ghost });
-            let quiet = Quiet { mm, layout: childs, tasks: &[], ghost: &childs_ghost, kin };
+            let quiet = Quiet { mm, layout: childs, tasks: &[], ghost: &childs_ghost, files, kin };
             verify(&at_rest(), &quiet, &mut evaluated)?;
             exit_mmap(mm, world.setup_cpu);
         }
         exit_mmap(&world.mm, world.setup_cpu);
+        files.files.iter().for_each(|file| file.evict(world.mm.memory(), world.setup_cpu));
+        world.mm.memory().drain_lru_batches(world.setup_cpu);
         for mm in [Some(&world.mm), world.child.as_ref()].into_iter().flatten() {
-            let quiet = Quiet { mm, layout: &Layout::default(), tasks: &tasks, ghost: &ghost, kin: None };
+            let quiet = Quiet { mm, layout: &Layout::default(), tasks: &tasks, ghost: &ghost, files, kin: None };
             verify(&after_exit(), &quiet, &mut evaluated)?;
         }
         Ok(())
@@ -138,6 +139,7 @@ fn owners<P: Platform>(scenario: &Scenario, world: &World<P>, layout: &Layout) -
     let memory = world.mm.memory();
     let owner = |pfn| match memory.page(pfn).allocated_by() {
         _ if memory.page(pfn).state() == PageState::Reserved => "zero".to_owned(),
+        _ if matches!(memory.page(pfn).mapping(), Mapping::File(_) | Mapping::Shmem(_)) => "the file's".to_owned(),
         cpu => scenario.actors.get(cpu.index()).map_or("setup's".to_owned(), |actor| format!("{}'s", actor.name)),
     };
     let pages = layout.pages.iter();

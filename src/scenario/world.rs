@@ -1,13 +1,14 @@
 //! The world of a scenario: a machine just large enough, an address space, and one CPU for each actor and the set-up.
 
 use crate::actors;
-use crate::mm::{Migrated, Mm, Process, Task, Vma};
-use crate::oracle::{GhostEvent, GhostLog};
+use crate::mm::{AddressSpace, Migrated, Mm, Process, Task, Vma};
+use crate::oracle::{Files, GhostEvent, GhostLog};
 use crate::phys::{CpuId, Pfn, PhysConfig, Purpose};
 use crate::platform::{Arc, Platform};
 use crate::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
 
-use super::definition::{Op, Scenario, VmaSpec};
+use super::definition::{FileSpec, Op, Scenario, VmaSpec};
+use super::file_ops::{files_of, frames_of_an_access, specs_of};
 use super::outcome::{loaded, stored};
 
 /// A machine with an address space, and one for the child if the process forks.
@@ -16,6 +17,8 @@ pub(super) struct World<P: Platform> {
     pub(super) mm: Mm<P>,
     pub(super) child: Option<Mm<P>>,
     pub(super) setup_cpu: CpuId,
+    pub(super) files: Files<P>,
+    specs: Vec<&'static FileSpec>,
 }
 
 impl<P: Platform> World<P> {
@@ -24,6 +27,9 @@ impl<P: Platform> World<P> {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let setup_cpu = CpuId::new(scenario.actors.len());
         let programs = || scenario.actors.iter().map(|actor| actor.ops).chain([scenario.setup]);
+        let specs = specs_of(programs().flatten());
+        let files = files_of(&specs, programs().flatten());
+        let users = |ops: &[Op]| users(ops) + accesses(ops) * frames_of_an_access(&files);
         let small: usize = programs().map(|ops| users(ops) + tables::<P>(ops)).sum();
         let huge: usize = scenario.setup.iter().map(|op| huge_folios(*op).1).sum();
         let frames = small + huge * P::GEOMETRY.entries();
@@ -53,7 +59,13 @@ impl<P: Platform> World<P> {
             let (start, end) = (page_address::<P>(*page), page_address::<P>(*page).offset(pages * page_size::<P>()));
             mm.mmap_lock().write().insert(Vma::new(start, end, protection.vm_flags() | *flags));
         }
-        Self { mm, child, setup_cpu }
+        Self { mm, child, setup_cpu, files, specs }
+    }
+
+    /// A file of the world.
+    pub(super) fn file(&self, spec: &FileSpec) -> &Arc<AddressSpace<P>> {
+        let id = self.specs.iter().position(|known| *known == spec);
+        &self.files.files[id.expect("the world has every file that an operation names")]
     }
 
     /// The child's address space.
@@ -72,6 +84,13 @@ fn users(ops: &[Op]) -> usize {
     ops.iter().map(|op| in_any_process(*op)).filter(|op| !needs_no_frame(*op) && *op != Op::Fork).count()
 }
 
+/// Accesses of a user's memory.
+fn accesses(ops: &[Op]) -> usize {
+    ops.iter()
+        .filter(|op| matches!(op, Op::Write { .. } | Op::CopyToUser { .. } | Op::Read { .. } | Op::Execute { .. }))
+        .count()
+}
+
 /// Tables that the operations can need.
 fn tables<P: Platform>(ops: &[Op]) -> usize {
     ops.iter().map(|op| in_any_process(*op)).filter(|op| !needs_no_frame(*op)).count()
@@ -83,17 +102,9 @@ fn in_any_process(op: Op) -> Op {
 }
 
 fn needs_no_frame(op: Op) -> bool {
-    matches!(
-        op,
-        Op::ClearRefs { .. }
-            | Op::StockHuge { .. }
-            | Op::Peek { .. }
-            | Op::Munmap { .. }
-            | Op::Age { .. }
-            | Op::Dontneed { .. }
-            | Op::MarkNuma { .. }
-            | Op::ExitChild
-    )
+    matches!(op, Op::Peek { .. } | Op::Munmap { .. } | Op::Age { .. } | Op::Dontneed { .. } | Op::MarkNuma { .. })
+        || matches!(op, Op::ExitChild | Op::MapFile(_) | Op::Truncate { .. })
+        || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. })
 }
 
 fn page_size<P: Platform>() -> u64 {
@@ -171,6 +182,7 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
         }
         Op::StockHuge { .. } => "stocked".to_owned(),
         Op::Fork | Op::InChild(_) | Op::ExitChild => panic!("{op:?} concerns two address spaces"),
+        Op::MapFile(_) | Op::Truncate { .. } => panic!("{op:?} concerns the files of the world"),
         Op::Munmap { page, pages } => {
             let (start, bytes) = (page_address::<P>(page), pages * page_size::<P>());
             log.events.push(GhostEvent::Discards { start, end: start.offset(bytes) });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pagerace::actors::{UnmapError, exit_mmap, munmap};
 use pagerace::mm::{Ending, Generation, Mm, Placement, Process, Protection, Task, VmFlags, mmap};
-use pagerace::oracle::{Evaluated, GhostEvent, GhostLog, Invariant, Layout, Quiet, after_exit, at_rest, verify};
+use pagerace::oracle::{Evaluated, Files, GhostEvent, GhostLog, Invariant, Layout, Quiet, after_exit, at_rest, verify};
 use pagerace::phys::PhysConfig;
 use pagerace::platform::{Arc, Platform};
 use pagerace::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
@@ -87,7 +87,8 @@ impl<P: Platform> World<P> {
 
     fn ask(&mut self, invariants: Vec<Invariant<P>>, layout: Layout) {
         let (tasks, ghost) = ([self.task.counts()], [self.ghost.clone()]);
-        let quiet = Quiet { mm: &self.mm, layout: &layout, tasks: &tasks, ghost: &ghost, kin: None };
+        let files = Files::default();
+        let quiet = Quiet { mm: &self.mm, layout: &layout, tasks: &tasks, ghost: &ghost, files: &files, kin: None };
         if let Err(broken) = verify(&invariants, &quiet, &mut self.evaluated) {
             panic!("{broken}");
         }

@@ -1,0 +1,117 @@
+//! Cutting a file short (`mm/truncate.c`, `truncate_pagecache`; `mm/memory.c`, `unmap_mapping_pages`).
+//!
+//! ```text
+//!   i_rwsem, invalidate_lock (no page is added behind our back)
+//!     the new size            from here on a fault that looks finds the end
+//!     unmap the range         with i_mmap read: every VMA, copies too
+//!     each folio, locked:     unmap what was entered since; it leaves the file
+//!     unmap the range again   copies that were made of pages that were still there (M64)
+//! ```
+//!
+//! # Invariants
+//! - I1 (D42). When it is over, no entry shows a page beyond the end, nor a copy of one.
+//! - I2. A folio that leaves the file is mapped by nobody: it is locked, so nobody enters it.
+
+use crate::mm::{AddressSpace, LockedTable, Mm, Vma, find_pmd};
+use crate::phys::{CpuId, Mapping, Pfn};
+use crate::platform::{Platform, enter, remark};
+use crate::x86::VirtAddr;
+
+use super::gather::Gather;
+use super::zap::{unmap_page_range, zap_entry};
+
+/// Gives a file a new size, in pages. What lies beyond is gone; what a larger size adds reads as zeros. `mms` are the
+/// address spaces that may map it.
+///
+/// # Panics
+/// If an address space that maps it is not among `mms`, or if the file has no room for that many pages.
+pub fn truncate<P: Platform>(file: &AddressSpace<P>, mms: &[&Mm<P>], cpu: CpuId, pages: u64) {
+    enter::<P>("truncate", format_args!("file={}, pages={pages}", file.id().0)).run(
+        || {
+            let _inode = file.i_rwsem().write();
+            let _nobody_adds = file.invalidate_lock().write();
+            file.set_size_pages(pages);
+            unmap_mapping_pages(file, mms, cpu, pages);
+            truncate_inode_pages(file, mms, cpu, pages);
+            unmap_mapping_pages(file, mms, cpu, pages);
+        },
+        |()| "0".to_owned(),
+    );
+}
+
+/// Empties every entry that shows a page from `first` on, or a copy of one (`unmap_mapping_pages` with `even_cows`).
+fn unmap_mapping_pages<P: Platform>(file: &AddressSpace<P>, mms: &[&Mm<P>], cpu: CpuId, first: u64) {
+    enter::<P>("unmap_mapping_pages", format_args!("file={}, from {first}", file.id().0)).run(
+        || {
+            let mapped = file.i_mmap().read();
+            for vma in mapped.iter() {
+                let Some(start) = address_of(vma, first) else { continue };
+                let mut gather = Gather::new(mm_of(vma, mms), cpu);
+                unmap_page_range(mm_of(vma, mms), &mut gather, vma, (start, vma.end()));
+                gather.finish();
+            }
+        },
+        |()| String::new(),
+    );
+}
+
+/// Takes every page from `first` on out of the cache (`truncate_inode_pages`).
+fn truncate_inode_pages<P: Platform>(file: &AddressSpace<P>, mms: &[&Mm<P>], cpu: CpuId, first: u64) {
+    for index in first..file.most_pages() {
+        let memory = file_memory(mms);
+        let Some(pfn) = file.get_folio(memory, cpu, index) else { continue };
+        file.lock_folio(memory, pfn);
+        if memory.page(pfn).mapping() == Mapping::None {
+            remark::<P>(format_args!("page {pfn} has left the file already"));
+        } else {
+            if memory.page(pfn).mapcount() > 0 {
+                unmap_mapping_folio(file, mms, cpu, pfn);
+            }
+            file.remove_folio(memory, cpu, pfn);
+        }
+        memory.page(pfn).folio().lock().unlock();
+        memory.put_page(cpu, pfn);
+    }
+}
+
+/// Empties every entry that shows this folio, but not its copies (`unmap_mapping_folio`). It is locked.
+fn unmap_mapping_folio<P: Platform>(file: &AddressSpace<P>, mms: &[&Mm<P>], cpu: CpuId, pfn: Pfn) {
+    enter::<P>("unmap_mapping_folio", format_args!("page={pfn}")).run(
+        || {
+            let index = file_memory(mms).page(pfn).index();
+            let mapped = file.i_mmap().read();
+            for vma in mapped.iter() {
+                let address =
+                    address_of(vma, index).filter(|at| vma.file().is_some_and(|file| file.index(*at) == index));
+                let (Some(address), mm) = (address, mm_of(vma, mms)) else { continue };
+                let table = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd));
+                let Some(mut table) = table else { continue };
+                let entry = table.get(address);
+                if entry.is_present() && entry.pfn() == pfn {
+                    let mut gather = Gather::new(mm, cpu);
+                    let entry = table.clear(address);
+                    zap_entry(mm, &mut gather, entry);
+                    drop(table);
+                    gather.finish();
+                }
+            }
+        },
+        |()| String::new(),
+    );
+}
+
+/// The first address of the VMA that shows the page `first` of its file or a later one.
+fn address_of<P: Platform>(vma: &Vma<P>, first: u64) -> Option<VirtAddr> {
+    let file = vma.file().expect("what is linked to a file shows it");
+    let start = if file.index(vma.start()) >= first { vma.start() } else { file.address(first) };
+    (start < vma.end()).then_some(start)
+}
+
+fn mm_of<'m, P: Platform>(vma: &Vma<P>, mms: &[&'m Mm<P>]) -> &'m Mm<P> {
+    let root = vma.file().expect("what is linked to a file shows it").root();
+    mms.iter().find(|mm| mm.pgd() == root).expect("the caller names every address space that maps the file")
+}
+
+fn file_memory<'m, P: Platform>(mms: &[&'m Mm<P>]) -> &'m crate::phys::PhysMem<P> {
+    mms.first().expect("a machine with a file has an address space").memory()
+}
