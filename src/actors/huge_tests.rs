@@ -29,8 +29,8 @@ fn store(mm: &Mm<P>, task: &Task, offset: u64, value: u64) {
 
 fn load(mm: &Mm<P>, task: &Task, offset: u64) -> u64 {
     match Process::new(mm, task).execute(Mode::User, Instruction::Load(START.offset(offset))) {
-        Completion::Done(Some(value)) => value,
-        other => panic!("{other:?}"),
+        Completion::Done(value) => value.expect("a load has a value"),
+        Completion::Ended(ending) => panic!("the load ended with {ending}"),
     }
 }
 
