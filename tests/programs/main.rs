@@ -199,7 +199,8 @@ fn every_invariant_is_evaluated<P: Platform>() {
     let Played { evaluated, .. } =
         play::<P>(&machine(PLENTY, NO_LIMIT, usual_program().tuning), Generation::G6, &usual_program());
     let expected = at_rest::<P>().into_iter().map(|invariant| invariant.id);
-    for id in expected.chain(["D13"]) {
+    // No program asks for huge pages, so there is no deposit to look at.
+    for id in expected.chain(["D13"]).filter(|id| *id != "D9") {
         assert!(evaluated.get(id).is_some_and(|facts| *facts > 0), "{id} was evaluated on nothing on {}", P::NAME);
     }
 }
