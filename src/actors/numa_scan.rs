@@ -119,7 +119,8 @@ mod tests {
             assert!(entry(&mm).is_prot_none() && entry(&mm).pfn() == before.pfn(), "{:?}", entry(&mm));
             let faults = task.counts().pgfault;
             assert_eq!(execute(&mm, &task, Instruction::Load(PAGE)), Some(9));
-            assert_eq!((entry(&mm), task.counts().pgfault), (before, faults + 1));
+            // The engine may have chosen that the page is misplaced: then it is in another frame.
+            assert_eq!((entry(&mm).flags(), task.counts().pgfault), (before.flags(), faults + 1));
             exit_mmap(&mm, CPU);
         }
     }
