@@ -62,7 +62,7 @@ pub(super) fn remove<P: Platform>(mm: &Mm<P>, cpu: CpuId, detached: &[Arc<Vma<P>
     }
     for vma in detached {
         vma.anon_vmas().for_each(|anon_vma| anon_vma.unlink(vma));
-        vma.unlink_file();
+        vma.unlink_file(mm, cpu);
     }
     free_pgtables(mm, &mut gather, range, bounds);
     gather.finish();

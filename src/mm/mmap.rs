@@ -9,6 +9,7 @@ use crate::x86::VirtAddr;
 use super::mm_struct::Mm;
 use super::vm_flags::VmFlags;
 use super::vma::Vma;
+use super::vma_tree::VmaTree;
 
 bitflags! {
     /// What may be done with a mapping (`PROT_*`).
@@ -52,6 +53,36 @@ pub enum MapError {
     /// Something is mapped there already.
     #[error("EEXIST: a part of the range is mapped already")]
     Exists,
+    /// Neither `MAP_SHARED` nor `MAP_PRIVATE`, or both without a file.
+    #[error("EINVAL: a mapping is either shared or private")]
+    NoType,
+    /// No file, and no `MAP_ANONYMOUS`.
+    #[error("EBADF: a mapping needs a file, or must be anonymous")]
+    NoFile,
+    /// `MAP_HUGETLB` with a file of another file system.
+    #[error("EINVAL: only anonymous memory and files of hugetlbfs can be mapped with huge pages of the pool")]
+    NotHugetlbfs,
+    /// `MAP_HUGETLB`, and the pool is empty.
+    #[error("ENOMEM: the pool has no huge page")]
+    NoHugePages,
+    /// The range of the file has no end.
+    #[error("EOVERFLOW: the file cannot be that large")]
+    Overflow,
+    /// Shared and writable, of a file that may not be written.
+    #[error("EACCES: a shared mapping that can be written needs a file that is open for reading and writing")]
+    NotWritable,
+    /// Of a file that may not be read.
+    #[error("EACCES: a mapping needs a file that is open for reading")]
+    NotReadable,
+    /// A stack that is shared or shows a file.
+    #[error("EINVAL: only private anonymous memory can grow downwards")]
+    StackOfFile,
+    /// `MAP_SYNC` with a file whose storage is not memory.
+    #[error("EOPNOTSUPP: the file system cannot map its storage itself")]
+    NotSupported,
+    /// A protection key above 15.
+    #[error("EINVAL: the protection keys are 0 to 15")]
+    NoSuchKey,
 }
 
 /// Maps anonymous private memory of at least `bytes` bytes and returns where it starts (`vm_mmap`).
@@ -64,13 +95,23 @@ pub fn mmap<P: Platform>(
     bytes: u64,
     protection: Protection,
 ) -> Result<VirtAddr, MapError> {
-    let page_size = P::GEOMETRY.page_size();
+    let mut vmas = mm.mmap_lock().write();
+    let (start, end) = find_room::<P>(&vmas, placement, bytes)?;
+    vmas.insert(Vma::new(start, end, protection.vm_flags()));
+    Ok(start)
+}
+
+/// Where a mapping of at least `bytes` bytes goes (`get_unmapped_area`).
+pub(super) fn find_room<P: Platform>(
+    vmas: &VmaTree<P>,
+    placement: Placement,
+    bytes: u64,
+) -> Result<(VirtAddr, VirtAddr), MapError> {
     let limit = VirtAddr::user(P::GEOMETRY.task_size());
     if bytes == 0 {
         return Err(MapError::Invalid);
     }
-    let bytes = bytes.checked_next_multiple_of(page_size).ok_or(MapError::NoRoom)?;
-    let mut vmas = mm.mmap_lock().write();
+    let bytes = bytes.checked_next_multiple_of(P::GEOMETRY.page_size()).ok_or(MapError::NoRoom)?;
     let start = match placement {
         Placement::Anywhere => vmas.unmapped_area(bytes, limit).ok_or(MapError::NoRoom)?,
         Placement::Fixed(start) => start,
@@ -84,6 +125,5 @@ pub fn mmap<P: Platform>(
     if vmas.overlaps(start, end) {
         return Err(MapError::Exists);
     }
-    vmas.insert(Vma::new(start, end, protection.vm_flags()));
-    Ok(start)
+    Ok((start, end))
 }

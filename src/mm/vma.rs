@@ -8,12 +8,14 @@
 
 use std::fmt;
 
-use crate::phys::Pfn;
+use crate::phys::{CpuId, Pfn};
 use crate::platform::{Arc, Platform, RaceCell, SetOnce};
 use crate::x86::{EntryFlags, VirtAddr};
 
 use super::anon_vma::AnonVma;
 use super::filemap::{FaultOp, VmaFile};
+use super::map_request::is_unnamed;
+use super::mm_struct::Mm;
 use super::vm_flags::{VmFlags, WriteNotify};
 use super::vma_lock::VmaLock;
 
@@ -64,10 +66,15 @@ impl<P: Platform> Vma<P> {
     }
 
     /// Makes it unfindable from its file, once its entries are gone (`unlink_file_vma`). Whoever walks the file's
-    /// mappings has left then, so its tables may be freed.
-    pub fn unlink_file(&self) {
+    /// mappings has left then, so its tables may be freed. A file without a name goes with its last mapping.
+    pub fn unlink_file(&self, mm: &Mm<P>, cpu: CpuId) {
         if let Some(file) = &self.file {
-            file.mapping().i_mmap().write().retain(|linked| !std::ptr::eq(&**linked, self));
+            let mut mapped = file.mapping().i_mmap().write();
+            mapped.retain(|linked| !std::ptr::eq(&**linked, self));
+            if mapped.is_empty() && is_unnamed(file.mapping().id()) {
+                drop(mapped);
+                file.mapping().evict(mm.memory(), cpu);
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Invariants of pages: D14 to D18, D22, D24, D25.
 
-use crate::mm::{RssKind, Vma};
+use crate::mm::{AddressSpace, RssKind, Vma};
 use crate::phys::{Mapping, Page, PageState, Pfn, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform};
 use crate::x86::{PteVal, VirtAddr};
@@ -94,7 +94,10 @@ pub(super) fn refcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
 
 /// Whether the page is where it says that it is.
 fn is_cached<P: Platform>(quiet: &Quiet<'_, P>, pfn: Pfn, page: &Page<P>) -> bool {
-    quiet.files.files.iter().any(|file| file.mapping() == page.mapping() && file.peek(page.index()) == Some(pfn))
+    let is_there = |file: &AddressSpace<P>| file.mapping() == page.mapping() && file.peek(page.index()) == Some(pfn);
+    let vmas = quiet.mm.mmap_lock().read();
+    quiet.files.files.iter().any(|file| is_there(file))
+        || vmas.iter().filter_map(|vma| vma.file()).any(|file| is_there(file.mapping()))
 }
 
 pub(super) fn rss<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {

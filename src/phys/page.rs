@@ -186,8 +186,9 @@ impl<P: Platform> Page<P> {
     /// keeps it, and then looks whether it is still the one that it wanted.
     #[must_use]
     pub fn try_get(&self) -> bool {
-        // ORDER none: what follows looks again at where the page was found.
-        let mut count = self.refcount.load(Ordering::Relaxed);
+        // ORDER O1: pairs with the last `put`: who finds nobody sees that the page has left the place where it was found,
+        // and does not find it there for ever.
+        let mut count = self.refcount.load(Ordering::Acquire);
         while count != 0 {
             // ORDER O1: as `put`, whose releases it follows.
             match self.refcount.compare_exchange(count, count + 1, Ordering::AcqRel) {

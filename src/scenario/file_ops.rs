@@ -19,8 +19,8 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         Op::Write { .. }
         | Op::CopyToUser { .. }
         | Op::Read { .. }
-        | Op::Execute { .. }
         | Op::Peek { .. }
+        | Op::Execute { .. }
         | Op::ClearRefs { .. }
         | Op::StockHuge { .. }
         | Op::Age { .. }

@@ -3,7 +3,9 @@
 use crate::mm::{Behaviour, FaultOp, Generation, MapPages, PageMkwrite, Space};
 use crate::oracle::Sharing;
 
-use super::definition::{Actor, DISK, FileSpec, LoomReach, Scenario, ShapeName, map_file, munmap, read, write};
+use super::definition::{
+    Actor, DISK, FileSpec, LoomReach, Scenario, ShapeName, dontneed, map_file, munmap, read, write,
+};
 
 /// The file system is told of writes, and returns the page locked.
 const TOLD: FileSpec = with_mkwrite(PageMkwrite::Locked(Space::Enough));
@@ -42,7 +44,46 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is B's; page 1 is the file's; page 2 is the file's; +1 -0 pages; +0 -0 tables",
             "A wrote; B wrote; page 0 is B's; page 1 is the file's; page 2 is the file's; +2 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
+    },
+    Scenario {
+        name: "private-reader-writer",
+        family: "file_write",
+        claim: "a read fault against a write fault of one page in a private mapping: the file keeps its word",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: &[],
+        setup: &[
+            map_file(2, 1, Sharing::Shared, &DISK),
+            read(2, 0),
+            map_file(0, 2, Sharing::Private, &DISK),
+            read(1, 0),
+        ],
+        actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "W", ops: &[write(0, 0, 7)] }],
+        outcomes: &[
+            "R read 100; W wrote; page 0 is W's; page 1 is the file's; page 2 is the file's; +1 -0 pages; +0 -0 tables",
+            "R read 100; W wrote; page 0 is W's; page 1 is the file's; page 2 is the file's; +2 -1 pages; +0 -0 tables",
+            "R read 7; W wrote; page 0 is W's; page 1 is the file's; page 2 is the file's; +1 -0 pages; +0 -0 tables",
+            "R read 7; W wrote; page 0 is W's; page 1 is the file's; page 2 is the file's; +2 -1 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 2 },
+    },
+    Scenario {
+        name: "private-wp-writers",
+        family: "file_write",
+        claim: "two writers of a page that a private mapping shows leave one copy with both stores",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: &[],
+        setup: &[map_file(0, 2, Sharing::Private, &DISK), read(0, 0)],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(0, 1, 2)] }],
+        outcomes: &[
+            "A wrote; B wrote; page 0 is A's; +1 -0 pages; +0 -0 tables",
+            "A wrote; B wrote; page 0 is A's; +2 -1 pages; +0 -0 tables",
+            "A wrote; B wrote; page 0 is B's; +1 -0 pages; +0 -0 tables",
+            "A wrote; B wrote; page 0 is B's; +2 -1 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "shared-writers",
@@ -61,7 +102,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         outcomes: &[
             "A wrote; B wrote; page 0 is the file's; page 1 is the file's; page 2 is the file's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "shared-wp-writers",
@@ -73,7 +114,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[map_file(0, 2, Sharing::Shared, &TOLD), read(0, 0)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(0, 1, 2)] }],
         outcomes: &["A wrote; B wrote; page 0 is the file's; +0 -0 pages; +0 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "shared-reader-writer",
@@ -93,7 +134,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 100; W wrote; page 0 is the file's; page 1 is the file's; page 2 is the file's; +0 -0 pages; +0 -0 tables",
             "R read 7; W wrote; page 0 is the file's; page 1 is the file's; page 2 is the file's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "two-views",
@@ -114,7 +155,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; R read 100, read 7; page 0 is the file's; page 2 is the file's; +0 -0 pages; +0 -0 tables",
             "W wrote; R read 7, read 7; page 0 is the file's; page 2 is the file's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "mkwrite-refused",
@@ -131,7 +172,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B got SIGBUS; page 0 is the file's; +0 -0 pages; +0 -0 tables",
             "A wrote; B wrote; page 0 is the file's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "mkwrite-munmap",
@@ -146,7 +187,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W got MAPERR; U unmapped; +0 -0 pages; +0 -1 tables",
             "W wrote; U unmapped; +0 -0 pages; +0 -1 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "shmem-writers",
@@ -161,6 +202,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is the file's; page 2 is the file's; +1 -0 pages; +2 -0 tables",
             "A wrote; B wrote; page 0 is the file's; page 2 is the file's; +2 -1 pages; +2 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
+    },
+    Scenario {
+        name: "mkwrite-dontneed",
+        family: "file_write",
+        claim: "an entry that is discarded while the file system is asked is not made writable; the store reaches the file",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: &[],
+        setup: &[map_file(0, 2, Sharing::Shared, &TOLD), read(0, 0)],
+        actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "D", ops: &[dontneed(0, 1)] }],
+        outcomes: &[
+            "W wrote; D discarded; +0 -0 pages; +0 -0 tables",
+            "W wrote; D discarded; page 0 is the file's; +0 -0 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
 ];
