@@ -101,6 +101,8 @@ scenarios! {
     huge_small_dontneed: "huge-small-dontneed",
     huge_small_huge_dontneed: "huge-small-huge-dontneed",
     huge_split_split: "huge-split-split",
+    huge_zap_split: "huge-zap-split",
+    huge_zero_writes: "huge-zero-writes",
     huge_munmap: "huge-munmap",
     huge_small_4_4: "huge-small-4.4",
     huge_huge_4_4: "huge-huge-4.4",
@@ -110,5 +112,7 @@ scenarios! {
     huge_wp_split_4_4: "huge-wp-split-4.4",
     huge_wp_wp_4_4: "huge-wp-wp-4.4",
     huge_split_split_4_4: "huge-split-split-4.4",
+    huge_zap_split_4_4: "huge-zap-split-4.4",
+    huge_zero_writes_4_4: "huge-zero-writes-4.4",
     huge_munmap_4_4: "huge-munmap-4.4",
 }

@@ -9,6 +9,8 @@ mod exit;
 mod fork;
 mod free_pgtables;
 mod gather;
+#[cfg(test)]
+mod huge_tests;
 mod madvise;
 mod migrate;
 mod munmap;

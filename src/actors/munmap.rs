@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-use crate::mm::{Mm, Vma};
+use crate::mm::{Mm, Vma, VmaTree, find_pmd, split_at};
 use crate::phys::CpuId;
 use crate::platform::{Arc, Platform, enter};
 use crate::x86::VirtAddr;
@@ -39,6 +39,7 @@ fn checked_end<P: Platform>(start: VirtAddr, bytes: u64) -> Option<VirtAddr> {
 
 fn unmap<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, end: VirtAddr) {
     let mut vmas = mm.mmap_lock().write();
+    [start, end].into_iter().for_each(|edge| vma_adjust_trans_huge(mm, cpu, &mut vmas, edge));
     let detached = vmas.detach(start, end);
     let (Some(first), Some(last)) = (detached.first(), detached.last()) else { return };
     let range = Range::from((first.start(), last.end()));
@@ -50,6 +51,15 @@ fn unmap<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, end: VirtAddr) {
     remove(mm, cpu, &detached, range, bounds);
     detached.into_iter().for_each(|vma| vmas.free(vma));
     drop(vmas);
+}
+
+/// Splits the huge page that reaches over an edge at which a VMA is about to be split: a huge entry belongs to one VMA.
+fn vma_adjust_trans_huge<P: Platform>(mm: &Mm<P>, cpu: CpuId, vmas: &mut VmaTree<P>, edge: VirtAddr) {
+    let all = vmas.all();
+    let Some(vma) = all.iter().find(|vma| vma.start() < edge && edge < vma.end()) else { return };
+    let Some(pmd) = find_pmd(mm, edge).filter(|_| !edge.is_huge_aligned(P::GEOMETRY)) else { return };
+    vmas.start_write(vma);
+    split_at(mm, cpu, vma, pmd);
 }
 
 /// Takes away what the detached VMAs map, and the tables that only they used (`unmap_region`).

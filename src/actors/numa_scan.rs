@@ -119,7 +119,7 @@ mod tests {
             assert!(entry(&mm).is_prot_none() && entry(&mm).pfn() == before.pfn(), "{:?}", entry(&mm));
             let faults = task.counts().pgfault;
             assert_eq!(execute(&mm, &task, Instruction::Load(PAGE)), Some(9));
-            // The engine may have chosen that the page is misplaced: then it is in another frame.
+            // The page may have been found on the wrong node, and moved.
             assert_eq!((entry(&mm).flags(), task.counts().pgfault), (before.flags(), faults + 1));
             exit_mmap(&mm, CPU);
         }

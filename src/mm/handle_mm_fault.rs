@@ -6,6 +6,7 @@ use crate::x86::VirtAddr;
 use super::access_error::{Verdict, arch_vma_access_permitted};
 use super::fault_flags::FaultFlags;
 use super::fault_lock::FaultLock;
+use super::hugetlb::hugetlb_fault;
 use super::mm_struct::Mm;
 use super::task::Task;
 use super::vm_flags::VmFlags;
@@ -32,7 +33,11 @@ pub(super) fn handle_mm_fault<'m, P: Platform>(
                 return account(task, flags, VmFault::Failed(lock, FaultError::Sigsegv));
             }
             lru_gen_enter_fault(task, lock.vma());
-            let result = __handle_mm_fault(mm, task, lock, address, flags);
+            let result = if lock.vma().flags().contains(VmFlags::HUGETLB) {
+                hugetlb_fault(lock)
+            } else {
+                __handle_mm_fault(mm, task, lock, address, flags)
+            };
             task.set_in_lru_fault(false);
             account(task, flags, result)
         },

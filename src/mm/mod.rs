@@ -43,6 +43,7 @@ mod generation;
 mod handle_mm_fault;
 mod handle_pte_fault;
 mod huge_memory;
+mod hugetlb;
 mod map_request;
 mod migrate;
 mod mm_struct;

@@ -27,7 +27,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is huge, A's; +1 -1 pages; +1 -0 tables; +1 -0 huge",
             "A wrote; B wrote; page 0 is huge, A's; +1 -1 pages; +2 -1 tables; +1 -0 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-huge",
@@ -44,7 +44,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
             "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +2 -1 tables; +2 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-zero",
@@ -63,7 +63,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 0; A wrote; page 0 is A's; page 1 is zero; +2 -1 pages; +2 -1 tables; +1 -0 huge",
             "R read 0; A wrote; page 0 is A's; page 1 is zero; +2 -1 pages; +3 -2 tables; +1 -0 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-zero-zero",
@@ -79,7 +79,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 0; S read 0; page 0 is huge, zero; +0 -0 pages; +2 -1 tables; +1 -0 huge",
             "R read 0; S read 0; page 0 is huge, zero; +0 -0 pages; +2 -1 tables; +2 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-zero-write",
@@ -98,7 +98,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 0; B wrote; page 0 is zero; page 1 is B's; +1 -0 pages; +2 -1 tables; +2 -1 huge",
             "R read 0; B wrote; page 0 is zero; page 1 is B's; +1 -0 pages; +3 -2 tables; +2 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-accessed-split",
@@ -110,7 +110,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(2, 1), write(0, 0, 9), age(0)],
         actors: &[Actor { name: "W", ops: &[write(0, 1, 1)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
         outcomes: &["W wrote; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-accessed-zap",
@@ -125,7 +125,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A read 9, discarded; W wrote; +0 -0 pages; +0 -1 tables; +0 -1 huge",
             "A read 9, discarded; W wrote; page 0 is W's; +1 -0 pages; +1 -1 tables; +0 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-numa-split",
@@ -137,7 +137,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(2, 1), write(0, 0, 9), mark_numa(0)],
         actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
         outcomes: &["R read 9; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-wp-split",
@@ -149,7 +149,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(2, 1), write(0, 0, 9), clear_refs(0, 2)],
         actors: &[Actor { name: "W", ops: &[write(0, 1, 1)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
         outcomes: &["W wrote; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-wp-wp",
@@ -161,7 +161,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(2, 1), write(0, 0, 9), clear_refs(0, 2)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
         outcomes: &["A wrote; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-small-dontneed",
@@ -176,7 +176,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; D discarded; +0 -0 pages; +0 -1 tables; +0 -1 huge",
             "W wrote; D discarded; page 1 is W's; +1 -0 pages; +1 -1 tables; +0 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-small-huge-dontneed",
@@ -203,7 +203,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote, discarded; B wrote; page 1 is B's; +3 -2 pages; +1 -0 tables",
             "A wrote, discarded; B wrote; page 1 is B's; +3 -2 pages; +2 -1 tables; +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-split-split",
@@ -215,7 +215,38 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(2, 1), write(0, 0, 9), write(1, 0, 8)],
         actors: &[Actor { name: "S", ops: &[dontneed(0, 1)] }, Actor { name: "T", ops: &[dontneed(1, 1)] }],
         outcomes: &["S discarded; T discarded; +0 -0 pages; +0 -0 tables; +0 -1 huge"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "huge-zap-split",
+        family: "huge",
+        claim: "a huge page that is discarded while it is split is a table, or nothing",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: HUGE,
+        setup: &[stock_huge(2, 1), write(0, 0, 9), write(1, 0, 8)],
+        actors: &[Actor { name: "Z", ops: &[dontneed(0, 2)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
+        outcomes: &[
+            "Z discarded; S discarded; +0 -0 pages; +0 -0 tables; +0 -1 huge",
+            "Z discarded; S discarded; +0 -0 pages; +0 -1 tables; +0 -1 huge",
+        ],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "huge-zero-writes",
+        family: "huge",
+        claim: "two writes to the huge zero page give each writer what it wrote",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: HUGE,
+        setup: &[stock_huge(2, 1), read(0, 0)],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
+        outcomes: &[
+            "A wrote; B wrote; page 0 is A's; page 1 is B's; +2 -0 pages; +0 -0 tables",
+            "A wrote; B wrote; page 0 is A's; page 1 is B's; +3 -1 pages; +0 -0 tables",
+            "A wrote; B wrote; page 0 is A's; page 1 is B's; +3 -1 pages; +1 -1 tables",
+        ],
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-munmap",
@@ -231,6 +262,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A got MAPERR; U unmapped; +0 -0 pages; +1 -1 tables; +1 -1 huge",
             "A wrote; U unmapped; +0 -0 pages; +1 -1 tables; +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
 ];

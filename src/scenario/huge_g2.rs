@@ -26,7 +26,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
             "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +2 -1 tables; +1 -0 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-huge-4.4",
@@ -43,7 +43,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
             "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +2 -1 tables; +2 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-zero-write-4.4",
@@ -61,7 +61,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 0; B wrote; page 0 is huge, B's; +0 -0 pages; +2 -1 tables; +3 -1 huge",
             "R read 0; B wrote; page 0 is huge, B's; +0 -0 pages; +3 -2 tables; +3 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-accessed-split-4.4",
@@ -73,7 +73,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(2, 1), write(0, 0, 9), age(0)],
         actors: &[Actor { name: "W", ops: &[write(0, 1, 1)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
         outcomes: &["W wrote; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-numa-split-4.4",
@@ -89,7 +89,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 9; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
             "R read 9; S discarded; page 0 is setup's; +1 -2 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-wp-split-4.4",
@@ -101,7 +101,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(2, 1), write(0, 0, 9), clear_refs(0, 2)],
         actors: &[Actor { name: "W", ops: &[write(0, 1, 1)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
         outcomes: &["W wrote; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-wp-wp-4.4",
@@ -113,7 +113,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(2, 1), write(0, 0, 9), clear_refs(0, 2)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
         outcomes: &["A wrote; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-split-split-4.4",
@@ -125,7 +125,43 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(2, 1), write(0, 0, 9), write(1, 0, 8)],
         actors: &[Actor { name: "S", ops: &[dontneed(0, 1)] }, Actor { name: "T", ops: &[dontneed(1, 1)] }],
         outcomes: &["S discarded; T discarded; +0 -2 pages; +0 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "huge-zap-split-4.4",
+        family: "huge_g2",
+        claim: "a huge page that is discarded while it is split is a table, or nothing",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: HUGE,
+        setup: &[stock_huge(2, 1), write(0, 0, 9), write(1, 0, 8)],
+        actors: &[Actor { name: "Z", ops: &[dontneed(0, 2)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
+        outcomes: &[
+            "Z discarded; S discarded; +0 -0 pages; +0 -1 tables; +0 -1 huge",
+            "Z discarded; S discarded; +0 -2 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "huge-zero-writes-4.4",
+        family: "huge_g2",
+        claim: "two writes to the huge zero page give each writer what it wrote",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: HUGE,
+        setup: &[stock_huge(2, 1), read(0, 0), stock_huge(0, 1), stock_huge(1, 1)],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
+        outcomes: &[
+            "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +0 -0 tables; +1 -0 huge",
+            "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +0 -0 tables; +2 -1 huge",
+            "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +1 -1 tables; +1 -0 huge",
+            "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +1 -1 tables; +2 -1 huge",
+            "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +0 -0 tables; +1 -0 huge",
+            "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +0 -0 tables; +2 -1 huge",
+            "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +1 -1 tables; +1 -0 huge",
+            "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +1 -1 tables; +2 -1 huge",
+        ],
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-munmap-4.4",
@@ -141,7 +177,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A got MAPERR; U unmapped; +0 -0 pages; +1 -1 tables; +1 -1 huge",
             "A wrote; U unmapped; +0 -0 pages; +1 -1 tables; +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
 ];
 
@@ -159,7 +195,7 @@ const HOLE: Scenario = Scenario {
     setup: &[stock_huge(0, 1)],
     actors: &[Actor { name: "A", ops: &[write(0, 0, 1), dontneed(0, 2)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
     outcomes: &[],
-    loom: LoomReach::Partly { preemptions: 2 },
+    loom: LoomReach::Partly { preemptions: 1 },
 };
 
 #[cfg(test)]

@@ -68,6 +68,11 @@ impl VirtAddr {
         self.page_offset(geometry) == 0
     }
 
+    /// Whether it is the first byte that a PMD entry translates.
+    pub const fn is_huge_aligned(self, geometry: Geometry) -> bool {
+        self.0 & ((geometry.page_size() << geometry.index_bits) - 1) == 0
+    }
+
     /// The address in pages (`addr >> PAGE_SHIFT`).
     pub const fn page_number(self, geometry: Geometry) -> u64 {
         self.0 >> geometry.page_shift()
