@@ -37,7 +37,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[map_file(0, 2, Sharing::Shared, &SLOW), read(0, 0)],
         actors: &[Actor { name: "A", ops: &[read(1, 0)] }, Actor { name: "B", ops: &[read(1, 1)] }],
         outcomes: &["A read 110; B read 111; page 0 is the file's; page 1 is the file's; +0 -0 pages; +0 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "file-read-fails",
@@ -54,7 +54,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A got SIGBUS, read 101; page 0 is the file's; +1 -0 pages; +5 -4 tables",
             "A read 100, read 101; page 0 is the file's; +1 -0 pages; +2 -1 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "file-readahead",
@@ -74,7 +74,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A read 100; B read 110; page 0 is the file's; page 1 is the file's; +4 -2 pages; +3 -2 tables",
             "A read 100; B read 110; page 0 is the file's; page 1 is the file's; +4 -2 pages; +4 -3 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "fault-around",
@@ -94,7 +94,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A read 100; B read 110; page 0 is the file's; page 1 is the file's; page 2 is the file's; page 3 is the file's; +0 -0 pages; +1 -0 tables",
             "A read 100; B read 110; page 0 is the file's; page 1 is the file's; page 2 is the file's; page 3 is the file's; +0 -0 pages; +2 -1 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "fault-around-write",
@@ -114,7 +114,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 100; W wrote; page 0 is the file's; page 1 is the file's; page 2 is the file's; page 3 is the file's; +0 -0 pages; +1 -0 tables",
             "R read 100; W wrote; page 0 is the file's; page 1 is the file's; page 2 is the file's; page 3 is the file's; +0 -0 pages; +2 -1 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "file-wants-mmap-lock",
@@ -126,6 +126,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[map_file(0, 2, Sharing::Shared, &PLAIN), read(1, 0)],
         actors: &[Actor { name: "A", ops: &[read(0, 0)] }],
         outcomes: &["A read 100; page 0 is the file's; page 1 is the file's; +1 -0 pages; +0 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Everything,
     },
 ];

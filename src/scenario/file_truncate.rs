@@ -30,7 +30,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R got SIGBUS; T truncated; +1 -1 pages; +2 -2 tables",
             "R read 100; T truncated; +0 -1 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "miss-truncate",
@@ -49,7 +49,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R got SIGBUS; T truncated; +2 -1 pages; +2 -2 tables",
             "R read 100; T truncated; +1 -1 pages; +2 -1 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "cow-truncate",
@@ -68,7 +68,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W got SIGBUS; T truncated; +4 -5 pages; +0 -0 tables",
             "W wrote; T truncated; +3 -4 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "around-truncate",
@@ -85,7 +85,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ],
         actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "T", ops: &[truncate(&AROUND, 1)] }],
         outcomes: &["R read 100; T truncated; page 0 is the file's; page 2 is the file's; +0 -1 pages; +1 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "mkwrite-truncate",
@@ -103,7 +103,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W got SIGBUS; T truncated; +2 -2 pages; +0 -0 tables",
             "W wrote; T truncated; +1 -2 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "cut-and-grow",
@@ -122,7 +122,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; T truncated, truncated; +0 -1 pages; +0 -0 tables",
             "W wrote; T truncated, truncated; page 0 is the file's; +1 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "fault-cut-and-grow",
@@ -144,7 +144,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 0; T truncated, truncated; page 0 is the file's; +1 -1 pages; +2 -1 tables",
             "R read 100; T truncated, truncated; +0 -1 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "around-cut-and-grow",
@@ -166,7 +166,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         outcomes: &[
             "R read 100; T truncated, truncated; page 0 is the file's; page 2 is the file's; +0 -1 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "wp-truncate",
@@ -181,6 +181,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W got SIGBUS; T truncated; +0 -1 pages; +0 -0 tables",
             "W wrote; T truncated; +0 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
 ];

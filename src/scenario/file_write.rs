@@ -44,7 +44,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is B's; page 1 is the file's; page 2 is the file's; +1 -0 pages; +0 -0 tables",
             "A wrote; B wrote; page 0 is B's; page 1 is the file's; page 2 is the file's; +2 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "private-reader-writer",
@@ -66,7 +66,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 7; W wrote; page 0 is W's; page 1 is the file's; page 2 is the file's; +1 -0 pages; +0 -0 tables",
             "R read 7; W wrote; page 0 is W's; page 1 is the file's; page 2 is the file's; +2 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "private-wp-writers",
@@ -83,7 +83,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is B's; +1 -0 pages; +0 -0 tables",
             "A wrote; B wrote; page 0 is B's; +2 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "shared-writers",
@@ -102,7 +102,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         outcomes: &[
             "A wrote; B wrote; page 0 is the file's; page 1 is the file's; page 2 is the file's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "shared-wp-writers",
@@ -114,7 +114,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[map_file(0, 2, Sharing::Shared, &TOLD), read(0, 0)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(0, 1, 2)] }],
         outcomes: &["A wrote; B wrote; page 0 is the file's; +0 -0 pages; +0 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "shared-reader-writer",
@@ -134,7 +134,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 100; W wrote; page 0 is the file's; page 1 is the file's; page 2 is the file's; +0 -0 pages; +0 -0 tables",
             "R read 7; W wrote; page 0 is the file's; page 1 is the file's; page 2 is the file's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "two-views",
@@ -155,7 +155,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; R read 100, read 7; page 0 is the file's; page 2 is the file's; +0 -0 pages; +0 -0 tables",
             "W wrote; R read 7, read 7; page 0 is the file's; page 2 is the file's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "mkwrite-refused",
@@ -172,7 +172,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B got SIGBUS; page 0 is the file's; +0 -0 pages; +0 -0 tables",
             "A wrote; B wrote; page 0 is the file's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "mkwrite-munmap",
@@ -187,7 +187,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W got MAPERR; U unmapped; +0 -0 pages; +0 -1 tables",
             "W wrote; U unmapped; +0 -0 pages; +0 -1 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "shmem-writers",
@@ -202,7 +202,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is the file's; page 2 is the file's; +1 -0 pages; +2 -0 tables",
             "A wrote; B wrote; page 0 is the file's; page 2 is the file's; +2 -1 pages; +2 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "mkwrite-dontneed",
@@ -217,6 +217,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; D discarded; +0 -0 pages; +0 -0 tables",
             "W wrote; D discarded; page 0 is the file's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 2 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
 ];
