@@ -76,7 +76,8 @@ fn copy_tables<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task, vma: &Vm
     while at < vma.end() {
         let next = at.aligned_after(span).min(vma.end());
         let pmd = find_pmd(parent, at);
-        // Linux copies a huge entry as one (`copy_huge_pmd`), unless the folio is pinned. Here it is always split first.
+        // Linux copies a huge entry as one (`copy_huge_pmd`), unless the folio is pinned. Here it is always split
+        // first.
         if let Some(pmd) = pmd.filter(|pmd| matches!(pmdp_get_lockless(parent, *pmd).state(), PmdState::Huge(_))) {
             split_at(parent, task.cpu(), vma, pmd);
         }

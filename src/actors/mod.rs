@@ -1,7 +1,7 @@
 //! What races with a fault.
 //!
-//! Each actor has Linux's steps and locks in Linux's order. So far: `munmap` and `MADV_DONTNEED`, truncation, `fork`, the
-//! NUMA scanner, migration of a page, ageing, and the exit of an address space.
+//! Each actor has Linux's steps and locks in Linux's order. So far: `munmap` and `MADV_DONTNEED`, truncation, `fork`,
+//! the NUMA scanner, migration of a page, ageing, and the exit of an address space.
 
 mod age;
 mod clear_refs;

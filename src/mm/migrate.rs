@@ -4,7 +4,8 @@
 //! # State of the entry
 //!
 //! ```text
-//!   present(old) -- try_to_migrate --> under migration -- remove_migration_ptes --> present(new), or (old) if it failed
+//!   present(old) -- try_to_migrate --> under migration -- remove_migration_ptes --> present(new), or (old) if it
+//!   failed
 //!                                          |
 //!                                          +-- zapped meanwhile: none
 //! ```
@@ -15,8 +16,8 @@
 //! - I2 (D44). The entry is put back before the folio is unlocked.
 //! - I3. A page moves only if nobody but the migrator refers to it once it is unmapped; else it goes back.
 //!
-//! The reverse map is not walked: the caller says which entry maps the page, its VMA cannot change meanwhile, and a page
-//! that has other entries is kept where it is.
+//! The reverse map is not walked: the caller says which entry maps the page, its VMA cannot change meanwhile, and a
+//! page that has other entries is kept where it is.
 
 use crate::phys::{OutOfMemory, Page, PageState, Pfn};
 use crate::platform::{Platform, enter, remark};

@@ -66,7 +66,8 @@ impl<P: Platform> LockedTable<'_, P> {
         self.modify_prot_commit(address, taken_out, marked);
     }
 
-    /// Adds rights to a present entry (`ptep_set_access_flags`). No flush: a CPU that remembers fewer rights faults once.
+    /// Adds rights to a present entry (`ptep_set_access_flags`). No flush: a CPU that remembers fewer rights faults
+    /// once.
     pub(super) fn set_access_flags(&mut self, address: VirtAddr, pte: PteVal) {
         self.set(address, pte);
     }

@@ -122,9 +122,9 @@ impl<P: Platform> Vma<P> {
         self.anon_vma().into_iter().chain(&self.inherited)
     }
 
-    /// A VMA like this one for the address space of a child (`vm_area_dup`). Its pages may be from every `anon_vma` that
-    /// this one's are from, and new ones will be from `own` (`anon_vma_fork`); `root` is its root table. The child's pages are not locked in
-    /// memory.
+    /// A VMA like this one for the address space of a child (`vm_area_dup`). Its pages may be from every `anon_vma`
+    /// that this one's are from, and new ones will be from `own` (`anon_vma_fork`); `root` is its root table. The
+    /// child's pages are not locked in memory.
     pub(super) fn forked(&self, own: Option<Arc<AnonVma<P>>>, root: Pfn) -> Self {
         let mut child = Self::new(self.start(), self.end(), self.flags() - (VmFlags::LOCKED | VmFlags::LOCKONFAULT));
         child.file = self.file.as_ref().map(|file| file.of_root(root));
@@ -145,8 +145,8 @@ impl<P: Platform> Vma<P> {
         self.file.as_ref().map_or_else(|| address.page_number(P::GEOMETRY), |file| file.index(address))
     }
 
-    /// Whether the first write to a page is to fault (`vma_wants_writenotify`): where a disk stands behind shared pages,
-    /// it must learn which ones are dirty.
+    /// Whether the first write to a page is to fault (`vma_wants_writenotify`): where a disk stands behind shared
+    /// pages, it must learn which ones are dirty.
     pub fn write_notify(&self) -> WriteNotify {
         match &self.file {
             Some(file) if file.mapping().behaviour().fault != FaultOp::Shmem => WriteNotify::Yes,

@@ -9,8 +9,8 @@
 //!
 //! # Invariants
 //! - I1 (D26). An entry becomes writable only if its page is exclusive, or belongs to a shared mapping.
-//! - I2 (M22). A page becomes exclusive only while its lock is held and the only reference is the entry's: then no other
-//!   process, no cache and no walker can come to it.
+//! - I2 (M22). A page becomes exclusive only while its lock is held and the only reference is the entry's: then no
+//!   other process, no cache and no walker can come to it.
 
 use crate::phys::{Mapping, Page, Pfn};
 use crate::platform::{Platform, enter, remark};
@@ -80,8 +80,8 @@ fn wp_page_private<'m, P: Platform>(
     wp_page_copy(vmf, orig, Some(old))
 }
 
-/// Whether nobody but this entry refers to an anonymous folio; the table's lock is held. Of a large one, it cannot tell. There is no swap cache and no
-/// KSM, which would have a reference each.
+/// Whether nobody but this entry refers to an anonymous folio; the table's lock is held. Of a large one, it cannot
+/// tell. There is no swap cache and no KSM, which would have a reference each.
 fn wp_can_reuse_anon_folio<P: Platform>(vmf: &Vmf<'_, P>, page: &Page<P>) -> bool {
     enter::<P>("wp_can_reuse_anon_folio", format_args!("refcount={}", page.refcount())).run(
         || {

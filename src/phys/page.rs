@@ -15,7 +15,8 @@
 //! - I2 (D5, D22). `contents` is written when the frame's words are set up, and read by everyone who follows an entry
 //!   to them; without the publication that orders the two, that is a data race.
 //! - I3 (D27). `anon_exclusive` is read under the lock of any table that maps the page, and written by the one who is
-//!   alone with it: who maps it first, whose entry is the only one, or who holds its last reference. It needs no atomic.
+//!   alone with it: who maps it first, whose entry is the only one, or who holds its last reference. It needs no
+//!   atomic.
 //!
 //! # Memory ordering
 //! - O1. `put` is `AcqRel`: whoever drops the last reference sees everything that others did with the page.
@@ -174,8 +175,8 @@ impl<P: Platform> Page<P> {
         self.refcount.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// References to the page, and everything that those who dropped theirs did with it before: whoever finds that it is
-    /// the last to have one may do as it likes.
+    /// References to the page, and everything that those who dropped theirs did with it before: whoever finds that it
+    /// is the last to have one may do as it likes.
     pub fn refcount_after_puts(&self) -> u64 {
         // ORDER O1: pairs with `put`.
         self.refcount.load(Ordering::Acquire)

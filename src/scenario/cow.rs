@@ -127,9 +127,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "W", ops: &[write(0, 0, 1)] },
         ],
         outcomes: &[
-            "F forked, read 0; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is W's; child's page 1 is setup's; +2 -0 pages; +1 -0 tables",
-            "F forked, read 0; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is zero; child's page 1 is setup's; +1 -0 pages; +1 -0 tables",
-            "F forked, read 1; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is W's; child's page 1 is setup's; +1 -0 pages; +1 -0 tables",
+            "F forked, read 0; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is W's; child's page 1 is \
+             setup's; +2 -0 pages; +1 -0 tables",
+            "F forked, read 0; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is zero; child's page 1 is \
+             setup's; +1 -0 pages; +1 -0 tables",
+            "F forked, read 1; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is W's; child's page 1 is \
+             setup's; +1 -0 pages; +1 -0 tables",
         ],
         loom: LoomReach::Outcomes { preemptions: 1 },
     },

@@ -13,7 +13,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "g2-cow-parent-child",
         family: "cow_g2",
-        claim: "4.4: a parent and a child that write one shared page copy it once or twice, and see nothing of the other's",
+        claim: "4.4: a parent and a child that write one shared page copy it once or twice, and see nothing of the \
+                other's",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
         vmas: TWO_PAGES,
@@ -54,7 +55,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "g2-cow-reuse-munmap",
         family: "cow_g2",
-        claim: "4.4: a writer copies a page that a child still maps, and keeps it for itself once the child has unmapped it",
+        claim: "4.4: a writer copies a page that a child still maps, and keeps it for itself once the child has \
+                unmapped it",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
         vmas: TWO_PAGES,

@@ -156,13 +156,6 @@ pub enum Op {
         /// The page.
         page: u64,
     },
-    /// A load by the kernel, which must not fault pages in meanwhile (`copy_from_user_inatomic`).
-    Peek {
-        /// The page.
-        page: u64,
-        /// The word of it.
-        word: u64,
-    },
     /// The system call `mmap` of a file.
     MapFile(FileMap),
     /// The system call `ftruncate`.
@@ -171,6 +164,13 @@ pub enum Op {
         file: &'static FileSpec,
         /// Its new size.
         pages: u64,
+    },
+    /// A load by the kernel, which must not fault pages in meanwhile (`copy_from_user_inatomic`).
+    Peek {
+        /// The page.
+        page: u64,
+        /// The word of it.
+        word: u64,
     },
     /// `madvise(MADV_DONTNEED)`.
     Dontneed {
@@ -244,11 +244,6 @@ pub const fn age(page: u64) -> Op {
     Op::Age { page }
 }
 
-/// A load by the kernel, without a fault.
-pub const fn peek(page: u64, word: u64) -> Op {
-    Op::Peek { page, word }
-}
-
 /// The system call `mmap` of one page of a file or more, readable and writable, from its first page on.
 pub const fn map_file(page: u64, pages: u64, sharing: Sharing, file: &'static FileSpec) -> Op {
     Op::MapFile(FileMap { page, pages, protection: READ_WRITE, sharing, file, pgoff: 0 })
@@ -257,6 +252,11 @@ pub const fn map_file(page: u64, pages: u64, sharing: Sharing, file: &'static Fi
 /// The system call `ftruncate`.
 pub const fn truncate(file: &'static FileSpec, pages: u64) -> Op {
     Op::Truncate { file, pages }
+}
+
+/// A load by the kernel, without a fault.
+pub const fn peek(page: u64, word: u64) -> Op {
+    Op::Peek { page, word }
 }
 
 /// `madvise(MADV_DONTNEED)`.

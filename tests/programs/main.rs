@@ -195,8 +195,8 @@ fn usual_program() -> Program {
     Program { tuning: Tuning { pcp_batch: 1, lru_batch: 1, memcg_batch_pages: 1 }, steps }
 }
 
-/// Invariants of what these programs do not do (map files, fork, race): the scenarios put them to the test.
-const OF_SCENARIOS: [&str; 5] = ["D33", "D34", "D38", "D40", "D42"];
+/// Invariants of what these programs do not do (map files or huge pages, fork, race): the scenarios put them to the test.
+const OF_SCENARIOS: [&str; 6] = ["D9", "D33", "D34", "D38", "D40", "D42"];
 
 fn every_invariant_is_evaluated<P: Platform>() {
     let Played { evaluated, .. } =
