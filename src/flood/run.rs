@@ -165,7 +165,8 @@ mod tests {
         let settings = Flood { duration: Duration::from_millis(50), ..settings };
         let flooded = flood(&settings, &AtomicBool::new(false)).expect("every invariant holds");
         assert!(flooded.faults > 0);
-        assert_eq!(flooded.evaluated["D54"], flooded.faults);
+        // A fault that gives up its VMA's lock and tries again is handled twice.
+        assert!(flooded.evaluated["D54"] >= flooded.faults);
     }
 
     #[test]

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::platform::Watch;
     use crate::platform::interleaved::{Part, Search};
-    use crate::scenario::{Engine, Verdict, check_part};
+    use crate::scenario::{Engine, Verdict, check, check_part};
 
     const EVERYTHING: Engine = Engine::Interleaver { search: Search::Everything };
 
@@ -161,7 +161,7 @@ mod tests {
         let part = Part { jobs: 1, budget: Some(3), from: None };
         let report = check_part(scenario, EVERYTHING, part, &BTreeMap::new(), &Watch::default());
         assert_eq!((report.verdict, report.executions), (Verdict::Stopped, 3));
-        let frontier = report.left.expect("there are four hundred");
+        let frontier = report.left.expect("there are hundreds");
         Left { scenario, executions: 3, reached: report.reached, frontier }
     }
 
@@ -178,7 +178,7 @@ mod tests {
                 Err(judged) => break judged,
             }
         };
-        assert_eq!((verdict, executions), (Verdict::Holds, 400));
+        assert_eq!((verdict, executions), (Verdict::Holds, whole()));
     }
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
             left = Left::merge(shards).expect("they are the shards of one split");
         }
         let judged = run(left, 1).expect_err("nothing is left");
-        assert_eq!(judged, (Verdict::Holds, 400));
+        assert_eq!(judged, (Verdict::Holds, whole()));
     }
 
     #[test]
