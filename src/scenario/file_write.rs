@@ -209,7 +209,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "mkwrite-dontneed",
         family: "file_write",
-        claim: "an entry that is discarded while the file system is asked does not come back, and the store reaches the file",
+        claim: "an entry that is discarded while the file system is asked stays empty; the store reaches the file",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
         vmas: &[],
