@@ -155,9 +155,17 @@ mod tests {
         }
     }
 
+    fn scenario() -> &'static Scenario {
+        library().find(|scenario| scenario.name == "same-pte-four-levels").expect("it is in the library")
+    }
+
+    /// What one run counts.
+    fn whole() -> u64 {
+        check(scenario(), EVERYTHING, &Watch::default()).executions
+    }
+
     fn begun() -> Left {
-        let scenario =
-            library().find(|scenario| scenario.name == "same-pte-four-levels").expect("it is in the library");
+        let scenario = scenario();
         let part = Part { jobs: 1, budget: Some(3), from: None };
         let report = check_part(scenario, EVERYTHING, part, &BTreeMap::new(), &Watch::default());
         assert_eq!((report.verdict, report.executions), (Verdict::Stopped, 3));

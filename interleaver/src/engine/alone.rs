@@ -1,8 +1,8 @@
 //! What the main thread does before it spawns another one.
 //!
-//! It comes before everything else in every execution, so the search need not know it: an operation of an atomic changes
-//! the value with which the atomic begins, and is no event. Operations that block, or that can go in several ways, are
-//! events even then.
+//! It comes before everything else in every execution, so the search need not know it: an operation of an atomic
+//! changes the value with which the atomic begins, and is no event. Operations that block, or that can go in several
+//! ways, are events even then.
 
 use super::exec::Exec;
 use super::op::{Kind, ObjId, Tid};
