@@ -50,8 +50,8 @@ pub(super) fn do_fault<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
     )
 }
 
-/// The VMA has no operation `fault`. The entry may have been none for a moment only, in the middle of a change: the lock
-/// tells.
+/// The VMA has no operation `fault`. The entry may have been none for a moment only, in the middle of a change: the
+/// lock tells.
 fn nobody_answers<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
     let table = LockedTable::offset_map_lock(vmf.mm, vmf.pmd);
     let is_none = table.as_ref().is_none_or(|table| table.get(vmf.address).is_none());

@@ -1,5 +1,5 @@
-//! Everything that a user can ask of `mmap` (`mm/mmap.c`, `ksys_mmap_pgoff`, `do_mmap`), with Linux's refusals in Linux's
-//! order.
+//! Everything that a user can ask of `mmap` (`mm/mmap.c`, `ksys_mmap_pgoff`, `do_mmap`), with Linux's refusals in
+//! Linux's order.
 //!
 //! What other calls add afterwards can be asked for at once, too: a protection key (`pkey_mprotect`), and whether huge
 //! pages are wanted (`madvise`).

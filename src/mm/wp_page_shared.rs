@@ -140,8 +140,8 @@ fn finish_mkwrite_fault<P: Platform>(vmf: &Vmf<'_, P>, orig: PteVal) -> bool {
     )
 }
 
-/// Ends a write fault of a shared, locked page: the page is dirty, and too many dirty pages make the writer wait, without
-/// the fault lock on the first try (`fault_dirty_shared_page`).
+/// Ends a write fault of a shared, locked page: the page is dirty, and too many dirty pages make the writer wait,
+/// without the fault lock on the first try (`fault_dirty_shared_page`).
 pub(super) fn fault_dirty_shared_page<'m, P: Platform>(
     vmf: Vmf<'m, P>,
     file: &AddressSpace<P>,

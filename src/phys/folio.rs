@@ -16,8 +16,9 @@
 //! # Memory ordering
 //! - O1. `set_uptodate` stores with `Release` after the contents, `is_uptodate` loads with `Acquire`
 //!   (`__folio_mark_uptodate`, `folio_test_uptodate`). The pair gives I1.
-//! - O3. `begin_read` stores with `Release`, `end_read` takes with `AcqRel`: the folio's lock goes from one to the other.
 //! - O2. `dirty` and `readahead` publish nothing; who must not miss them holds a lock that orders them.
+//! - O3. `begin_read` stores with `Release`, `end_read` takes with `AcqRel`: the folio's lock goes from one to the
+//!   other.
 
 use std::fmt;
 

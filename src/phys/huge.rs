@@ -54,16 +54,16 @@ impl<P: Platform> PhysMem<P> {
         self.frames_of_folio(head).for_each(|frame| self.clear_page(frame));
     }
 
-    /// Copies a user's folio to one that only the caller can reach (`copy_user_huge_page`). Users may store to the source
-    /// meanwhile.
+    /// Copies a user's folio to one that only the caller can reach (`copy_user_huge_page`). Users may store to the
+    /// source meanwhile.
     pub fn copy_huge(&self, to: Pfn, from: Pfn) {
         for (to, from) in self.frames_of_folio(to).zip(self.frames_of_folio(from)) {
             self.copy_page(to, from);
         }
     }
 
-    /// Makes every frame of a folio a folio of its own; each was mapped once and is mapped once more, now by itself, and
-    /// keeps one reference for that. The head keeps what others refer to besides (`__split_huge_page_refcount`).
+    /// Makes every frame of a folio a folio of its own; each was mapped once and is mapped once more, now by itself,
+    /// and keeps one reference for that. The head keeps what others refer to besides (`__split_huge_page_refcount`).
     ///
     /// The caller holds the locks of all entries that map the folio.
     pub fn split_folio(&self, head: Pfn) {

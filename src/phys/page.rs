@@ -186,8 +186,8 @@ impl<P: Platform> Page<P> {
     /// keeps it, and then looks whether it is still the one that it wanted.
     #[must_use]
     pub fn try_get(&self) -> bool {
-        // ORDER O1: pairs with the last `put`: who finds nobody sees that the page has left the place where it was found,
-        // and does not find it there for ever.
+        // ORDER O1: pairs with the last `put`: who finds nobody sees that the page has left the place where it was
+        // found, and does not find it there for ever.
         let mut count = self.refcount.load(Ordering::Acquire);
         while count != 0 {
             // ORDER O1: as `put`, whose releases it follows.

@@ -202,8 +202,8 @@ pub enum Op {
         /// Pages.
         pages: u64,
     },
-    /// Before the world begins: the CPU of an actor keeps so many huge pages, and nobody else gets them. A CPU that keeps
-    /// none finds no huge page.
+    /// Before the world begins: the CPU of an actor keeps so many huge pages, and nobody else gets them. A CPU that
+    /// keeps none finds no huge page.
     StockHuge {
         /// The actor, counted from 0; the set-up comes after the last.
         actor: usize,

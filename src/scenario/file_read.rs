@@ -1,10 +1,9 @@
 //! Read faults on files: the page cache is filled, once, by whoever comes first.
 
-use crate::mm::Generation;
+use crate::mm::{Behaviour, Generation, MapPages, PageMkwrite, Reads, Space};
 use crate::oracle::Sharing;
 
 use super::definition::{Actor, DISK, FileSpec, LoomReach, Scenario, ShapeName, map_file, read, write};
-use crate::mm::{Behaviour, MapPages, PageMkwrite, Reads, Space};
 
 /// Reads last until somebody waits for them.
 const SLOW: FileSpec =
@@ -36,7 +35,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: &[],
         setup: &[map_file(0, 2, Sharing::Shared, &SLOW), read(0, 0)],
         actors: &[Actor { name: "A", ops: &[read(1, 0)] }, Actor { name: "B", ops: &[read(1, 1)] }],
-        outcomes: &["A read 110; B read 111; page 0 is the file's; page 1 is the file's; +0 -0 pages; +0 -0 tables"],
+        outcomes: &[
+            "A read 110; B read 111; pages 0, 1 are the file's; +0 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
@@ -66,13 +67,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[map_file(0, 2, Sharing::Private, &AHEAD)],
         actors: &[Actor { name: "A", ops: &[read(0, 0)] }, Actor { name: "B", ops: &[read(1, 0)] }],
         outcomes: &[
-            "A read 100; B read 110; page 0 is the file's; page 1 is the file's; +2 -0 pages; +2 -1 tables",
-            "A read 100; B read 110; page 0 is the file's; page 1 is the file's; +2 -0 pages; +3 -2 tables",
-            "A read 100; B read 110; page 0 is the file's; page 1 is the file's; +2 -0 pages; +4 -3 tables",
-            "A read 100; B read 110; page 0 is the file's; page 1 is the file's; +3 -1 pages; +3 -2 tables",
-            "A read 100; B read 110; page 0 is the file's; page 1 is the file's; +3 -1 pages; +4 -3 tables",
-            "A read 100; B read 110; page 0 is the file's; page 1 is the file's; +4 -2 pages; +3 -2 tables",
-            "A read 100; B read 110; page 0 is the file's; page 1 is the file's; +4 -2 pages; +4 -3 tables",
+            "A read 100; B read 110; pages 0, 1 are the file's; +2 -0 pages; +2 -1 tables",
+            "A read 100; B read 110; pages 0, 1 are the file's; +2 -0 pages; +3 -2 tables",
+            "A read 100; B read 110; pages 0, 1 are the file's; +2 -0 pages; +4 -3 tables",
+            "A read 100; B read 110; pages 0, 1 are the file's; +3 -1 pages; +3 -2 tables",
+            "A read 100; B read 110; pages 0, 1 are the file's; +3 -1 pages; +4 -3 tables",
+            "A read 100; B read 110; pages 0, 1 are the file's; +4 -2 pages; +3 -2 tables",
+            "A read 100; B read 110; pages 0, 1 are the file's; +4 -2 pages; +4 -3 tables",
         ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
@@ -91,8 +92,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ],
         actors: &[Actor { name: "A", ops: &[read(0, 0)] }, Actor { name: "B", ops: &[read(1, 0)] }],
         outcomes: &[
-            "A read 100; B read 110; page 0 is the file's; page 1 is the file's; page 2 is the file's; page 3 is the file's; +0 -0 pages; +1 -0 tables",
-            "A read 100; B read 110; page 0 is the file's; page 1 is the file's; page 2 is the file's; page 3 is the file's; +0 -0 pages; +2 -1 tables",
+            "A read 100; B read 110; pages 0, 1, 2, 3 are the file's; +0 -0 pages; +1 -0 tables",
+            "A read 100; B read 110; pages 0, 1, 2, 3 are the file's; +0 -0 pages; +2 -1 tables",
         ],
         loom: LoomReach::Outcomes { preemptions: 2 },
     },
@@ -111,8 +112,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ],
         actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "W", ops: &[write(1, 0, 1)] }],
         outcomes: &[
-            "R read 100; W wrote; page 0 is the file's; page 1 is the file's; page 2 is the file's; page 3 is the file's; +0 -0 pages; +1 -0 tables",
-            "R read 100; W wrote; page 0 is the file's; page 1 is the file's; page 2 is the file's; page 3 is the file's; +0 -0 pages; +2 -1 tables",
+            "R read 100; W wrote; pages 0, 1, 2, 3 are the file's; +0 -0 pages; +1 -0 tables",
+            "R read 100; W wrote; pages 0, 1, 2, 3 are the file's; +0 -0 pages; +2 -1 tables",
         ],
         loom: LoomReach::Outcomes { preemptions: 2 },
     },
@@ -125,7 +126,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: &[],
         setup: &[map_file(0, 2, Sharing::Shared, &PLAIN), read(1, 0)],
         actors: &[Actor { name: "A", ops: &[read(0, 0)] }],
-        outcomes: &["A read 100; page 0 is the file's; page 1 is the file's; +1 -0 pages; +0 -0 tables"],
+        outcomes: &[
+            "A read 100; pages 0, 1 are the file's; +1 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Everything,
     },
 ];

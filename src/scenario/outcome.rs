@@ -5,7 +5,8 @@
 //! ```
 //!
 //! says what each actor's operations returned, whose page every mapped page is in the end, and how many pages and
-//! tables the actors allocated and freed, and, if any, how many huge pages. `zero` is the zero page; a page that the set-up allocated is `setup`'s.
+//! tables the actors allocated and freed, and, if any, how many huge pages. `zero` is the zero page; a page that the
+//! set-up allocated is `setup`'s.
 
 use std::fmt;
 
@@ -34,9 +35,7 @@ impl fmt::Display for Outcome {
         for (name, results) in &self.actors {
             write!(formatter, "{name} {}; ", results.join(", "))?;
         }
-        for (page, owner) in &self.pages {
-            write!(formatter, "page {page} is {owner}; ")?;
-        }
+        write_pages(formatter, &self.pages)?;
         for (page, owner) in &self.child_pages {
             write!(formatter, "child's page {page} is {owner}; ")?;
         }
@@ -48,6 +47,22 @@ impl fmt::Display for Outcome {
         }
     }
 }
+
+/// Whose each page is; pages of files are listed together.
+fn write_pages(formatter: &mut fmt::Formatter<'_>, pages: &[(u64, String)]) -> fmt::Result {
+    for (page, owner) in pages.iter().filter(|(_, owner)| *owner != THE_FILES) {
+        write!(formatter, "page {page} is {owner}; ")?;
+    }
+    let of_files = pages.iter().filter(|(_, owner)| *owner == THE_FILES).map(|(page, _)| page.to_string());
+    match of_files.collect::<Vec<_>>().as_slice() {
+        [] => Ok(()),
+        [page] => write!(formatter, "page {page} is {THE_FILES}; "),
+        several => write!(formatter, "pages {} are {THE_FILES}; ", several.join(", ")),
+    }
+}
+
+/// Whose a page is that is in a page cache.
+pub(super) const THE_FILES: &str = "the file's";
 
 /// What a store returned.
 pub(super) fn stored(completion: Completion<Ending>) -> String {

@@ -10,7 +10,7 @@ use crate::platform::{Arc, Platform};
 
 use super::definition::{Actor, Op, Scenario};
 use super::family::{Logs, act};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, THE_FILES};
 use super::world::World;
 
 /// What one execution came to.
@@ -139,7 +139,7 @@ fn owners<P: Platform>(scenario: &Scenario, world: &World<P>, layout: &Layout) -
     let memory = world.mm.memory();
     let owner = |pfn| match memory.page(pfn).allocated_by() {
         _ if memory.page(pfn).state() == PageState::Reserved => "zero".to_owned(),
-        _ if matches!(memory.page(pfn).mapping(), Mapping::File(_) | Mapping::Shmem(_)) => "the file's".to_owned(),
+        _ if matches!(memory.page(pfn).mapping(), Mapping::File(_) | Mapping::Shmem(_)) => THE_FILES.to_owned(),
         cpu => scenario.actors.get(cpu.index()).map_or("setup's".to_owned(), |actor| format!("{}'s", actor.name)),
     };
     let pages = layout.pages.iter();

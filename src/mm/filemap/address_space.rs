@@ -165,8 +165,8 @@ impl<P: Platform> AddressSpace<P> {
         }
     }
 
-    /// Allocates a folio and puts it into the cache, locked (`filemap_add_folio`). `prepare` sets what must stand in its
-    /// flags before anybody finds it.
+    /// Allocates a folio and puts it into the cache, locked (`filemap_add_folio`). `prepare` sets what must stand in
+    /// its flags before anybody finds it.
     pub(super) fn add_folio(
         &self,
         memory: &PhysMem<P>,
@@ -202,8 +202,8 @@ impl<P: Platform> AddressSpace<P> {
         )
     }
 
-    /// Takes a locked folio that nobody maps out of the cache (`filemap_remove_folio`), and drops the cache's reference.
-    /// The caller has one of its own.
+    /// Takes a locked folio that nobody maps out of the cache (`filemap_remove_folio`), and drops the cache's
+    /// reference. The caller has one of its own.
     ///
     /// # Panics
     /// If an entry still maps it (D42), or if it is not here.

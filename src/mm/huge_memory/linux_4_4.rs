@@ -1,13 +1,13 @@
 //! Huge pages in Linux 2.6.38 to 4.4 (`mm/memory.c`, `__handle_mm_fault`; `mm/huge_memory.c`).
 //!
 //! What differs from the path of 6.12:
-//! - a huge page that is being split says so by a bit in its entry, and who meets it comes again later, or waits through
-//!   the lock of the `anon_vma`, which the splitter holds;
+//! - a huge page that is being split says so by a bit in its entry, and who meets it comes again later, or waits
+//!   through the lock of the `anon_vma`, which the splitter holds;
 //! - a split of the entry is a split of the folio, into pages of their own;
 //! - the PTE table is allocated before the PTE is looked at, for every fault;
 //! - after that the only question is whether a huge page appeared meanwhile. A huge page that disappeared meanwhile
-//!   (`MADV_DONTNEED`) leaves an empty entry, which [`pte_offset_map`] takes for a table: the bug of these kernels, which
-//!   4.5 mended by reading the entry once;
+//!   (`MADV_DONTNEED`) leaves an empty entry, which [`pte_offset_map`] takes for a table: the bug of these kernels,
+//!   which 4.5 mended by reading the entry once;
 //! - a write to a shared huge page copies it as a whole.
 //!
 //! # States of an entry
@@ -62,8 +62,8 @@ fn fault_on_present<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
     }
     if orig.flags().contains(EntryFlags::SPLITTING) {
         remark::<P>(format_args!("the huge page is being split: the fault will come again"));
-        // It comes again until the splitter is done. Waiting here for the entry to change stands for that: every time it
-        // would read the same.
+        // It comes again until the splitter is done. Waiting here for the entry to change stands for that: every time
+        // it would read the same.
         P::spin_until(|| pmdp_get_lockless(vmf.mm, vmf.pmd) != orig);
         return HugeFault::Done(vmf.handled());
     }

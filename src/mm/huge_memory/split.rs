@@ -6,8 +6,8 @@
 //! ```
 //!
 //! # Invariants
-//! - I1 (D3, D4, M66). The entry is useless to hardware, and no CPU uses the old one, before it points to the table: one
-//!   address never has a small and a large translation at once.
+//! - I1 (D3, D4, M66). The entry is useless to hardware, and no CPU uses the old one, before it points to the table:
+//!   one address never has a small and a large translation at once.
 //! - I2. The table that takes over is the one that was deposited, so a split cannot fail.
 //! - I3 (D11). Until it is linked nobody else can reach the table, so its entries are set without its lock.
 
