@@ -35,9 +35,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: &[],
         setup: &[map_file(0, 2, Sharing::Shared, &SLOW), read(0, 0)],
         actors: &[Actor { name: "A", ops: &[read(1, 0)] }, Actor { name: "B", ops: &[read(1, 1)] }],
-        outcomes: &[
-            "A read 110; B read 111; pages 0, 1 are the file's; +0 -0 pages; +0 -0 tables",
-        ],
+        outcomes: &["A read 110; B read 111; pages 0, 1 are the file's; +0 -0 pages; +0 -0 tables"],
         loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
@@ -126,9 +124,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: &[],
         setup: &[map_file(0, 2, Sharing::Shared, &PLAIN), read(1, 0)],
         actors: &[Actor { name: "A", ops: &[read(0, 0)] }],
-        outcomes: &[
-            "A read 100; pages 0, 1 are the file's; +1 -0 pages; +0 -0 tables",
-        ],
+        outcomes: &["A read 100; pages 0, 1 are the file's; +1 -0 pages; +0 -0 tables"],
         loom: LoomReach::Everything,
     },
 ];

@@ -84,9 +84,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             map_file(0, 2, Sharing::Shared, &AROUND),
         ],
         actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "T", ops: &[truncate(&AROUND, 1)] }],
-        outcomes: &[
-            "R read 100; T truncated; pages 0, 2 are the file's; +0 -1 pages; +1 -0 tables",
-        ],
+        outcomes: &["R read 100; T truncated; pages 0, 2 are the file's; +0 -1 pages; +1 -0 tables"],
         loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
@@ -165,9 +163,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "R", ops: &[read(0, 0)] },
             Actor { name: "T", ops: &[truncate(&AROUND, 1), truncate(&AROUND, 2)] },
         ],
-        outcomes: &[
-            "R read 100; T truncated, truncated; pages 0, 2 are the file's; +0 -1 pages; +1 -0 tables",
-        ],
+        outcomes: &["R read 100; T truncated, truncated; pages 0, 2 are the file's; +0 -1 pages; +1 -0 tables"],
         loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {

@@ -99,9 +99,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             read(1, 0),
         ],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(0, 1, 2)] }],
-        outcomes: &[
-            "A wrote; B wrote; pages 0, 1, 2 are the file's; +0 -0 pages; +0 -0 tables",
-        ],
+        outcomes: &["A wrote; B wrote; pages 0, 1, 2 are the file's; +0 -0 pages; +0 -0 tables"],
         loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
@@ -113,9 +111,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: &[],
         setup: &[map_file(0, 2, Sharing::Shared, &TOLD), read(0, 0)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(0, 1, 2)] }],
-        outcomes: &[
-            "A wrote; B wrote; page 0 is the file's; +0 -0 pages; +0 -0 tables",
-        ],
+        outcomes: &["A wrote; B wrote; page 0 is the file's; +0 -0 pages; +0 -0 tables"],
         loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
