@@ -17,7 +17,7 @@ use std::cell::Cell;
 use super::seam::Platform;
 use super::{Ordering, variants};
 
-pub use variants::{COUNT, Variant};
+pub use variants::{COUNT, Kind, Variant};
 
 thread_local! {
     static REMOVED: Cell<Option<Variant>> = const { Cell::new(None) };
