@@ -41,5 +41,5 @@ pub use left::{BadLeft, Left};
 pub use library::library;
 pub use outcome::Outcome;
 pub use run::{Played, run};
-pub use shown_by::{Shown, shown_by};
+pub use shown_by::{Shown, never_lost, shown_by};
 pub use trial::{Killed, Trial, try_variant};

@@ -105,3 +105,13 @@ pub const fn shown_by(variant: Variant) -> Shown {
         }
     }
 }
+
+/// Why a re-check never loses its race, if it does not.
+pub const fn never_lost(variant: Variant) -> Option<&'static str> {
+    match variant {
+        Variant::M10 => Some("no actor unlinks a table while faults run: collapse will"),
+        Variant::M22 => Some("whoever refers to an anonymous page holds the lock of its table; GUP-fast would not"),
+        Variant::InvalidateLock => Some("no actor takes a page's contents away again"),
+        _ => None,
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::platform::Variant;
 use crate::platform::variant::{Kind, Windows};
-use crate::scenario::{Shown, shown_by};
+use crate::scenario::never_lost;
 
 use super::super::output::line;
 use super::Checked;
@@ -25,10 +25,7 @@ pub(super) fn tell(checked: &[Checked], json: bool) -> AllLost {
     }
     for variant in rechecks() {
         let (name, window, removes) = (variant.name(), windows.of(variant), variant.removes());
-        let why = match shown_by(variant) {
-            Shown::Never { because } if window.lost == 0 => Some(because),
-            Shown::By { .. } | Shown::Never { .. } => None,
-        };
+        let why = never_lost(variant).filter(|_| window.lost == 0);
         if window.lost == 0 && why.is_none() {
             all = AllLost::No;
         }
