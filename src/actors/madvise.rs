@@ -2,7 +2,7 @@
 //!
 //! It holds the mmap lock for reading and no VMA's, so faults in the same range go on meanwhile.
 
-use crate::mm::{Generation, Mm};
+use crate::mm::{Generation, Mm, hugetlb_zap};
 use crate::phys::CpuId;
 use crate::platform::{Platform, enter, remark};
 use crate::x86::VirtAddr;
@@ -17,15 +17,17 @@ pub fn madvise_dontneed<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, by
         || {
             let vmas = mm.mmap_lock().read();
             mm.memory().drain_lru_batch(cpu);
-            let mut gather = Gather::new(mm, cpu);
             for vma in vmas.iter().filter(|vma| vma.start() < end && start < vma.end()) {
                 if vma.is_hugetlb() && !may_discard_huge(mm, start, end) {
                     remark::<P>(format_args!("-EINVAL: huge pages of the pool are discarded whole, or not at all"));
                     continue;
                 }
-                unmap_page_range(mm, &mut gather, vma, (vma.start().max(start), vma.end().min(end)));
+                hugetlb_zap(vma, || {
+                    let mut gather = Gather::new(mm, cpu);
+                    unmap_page_range(mm, &mut gather, vma, (vma.start().max(start), vma.end().min(end)));
+                    gather.finish();
+                });
             }
-            gather.finish();
             drop(vmas);
         },
         |()| "0".to_owned(),

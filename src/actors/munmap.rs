@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-use crate::mm::{Mm, Vma, VmaTree, find_pmd, split_at};
+use crate::mm::{Mm, Vma, VmaTree, find_pmd, hugetlb_zap, split_at};
 use crate::phys::CpuId;
 use crate::platform::{Arc, Platform, enter};
 use crate::x86::VirtAddr;
@@ -30,10 +30,8 @@ pub enum UnmapError {
 /// As Linux: see [`UnmapError`].
 pub fn munmap<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, bytes: u64) -> Result<(), UnmapError> {
     let end = checked_end::<P>(start, bytes).ok_or(UnmapError::Invalid)?;
-    enter::<P>("munmap", format_args!("{start}-{end}")).run(
-        || unmap(mm, cpu, start, end),
-        |result| result.map_or_else(|error| error.to_string(), |()| "0".to_owned()),
-    )
+    enter::<P>("munmap", format_args!("{start}-{end}"))
+        .run(|| unmap(mm, cpu, start, end), |result| result.map_or_else(|error| error.to_string(), |()| "0".to_owned()))
 }
 
 fn checked_end<P: Platform>(start: VirtAddr, bytes: u64) -> Option<VirtAddr> {
@@ -82,7 +80,7 @@ pub(super) fn remove<P: Platform>(mm: &Mm<P>, cpu: CpuId, detached: &[Arc<Vma<P>
     mm.memory().drain_lru_batch(cpu);
     let mut gather = Gather::new(mm, cpu);
     for vma in detached {
-        unmap_page_range(mm, &mut gather, vma, (vma.start(), vma.end()));
+        hugetlb_zap(vma, || unmap_page_range(mm, &mut gather, vma, (vma.start(), vma.end())));
     }
     for vma in detached {
         vma.anon_vmas().for_each(|anon_vma| anon_vma.unlink(vma));

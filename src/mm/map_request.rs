@@ -234,10 +234,7 @@ fn hugetlbfs_file_mmap<P: Platform>(
 }
 
 /// Where huge pages go.
-fn find_huge_room<P: Platform>(
-    vmas: &VmaTree<P>,
-    request: &MapRequest<P>,
-) -> Result<(VirtAddr, VirtAddr), MapError> {
+fn find_huge_room<P: Platform>(vmas: &VmaTree<P>, request: &MapRequest<P>) -> Result<(VirtAddr, VirtAddr), MapError> {
     let huge = huge_bytes::<P>();
     let bytes = request.bytes.checked_next_multiple_of(huge).ok_or(MapError::NoRoom)?;
     let placement = match request.placement {

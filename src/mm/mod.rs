@@ -78,7 +78,7 @@ pub use fault_lock::{FaultLock, FaultLockKind};
 pub use filemap::{AddressSpace, Behaviour, FaultOp, IMmap, MapPages, PageMkwrite, Reads, Space, VmaFile, file_word};
 pub use generation::{CowReuse, Generation, VmaLocking};
 pub use huge_memory::{HugeZap, LockedPmd, split_at, zap_huge};
-pub use hugetlb::{HugetlbVma, ResvMap, copy_hugetlb_page_range, zap_hugetlb};
+pub use hugetlb::{HugetlbVma, ResvMap, copy_hugetlb_page_range, hugetlb_zap, unmap_hugepages};
 pub use map_request::{HugeAdvice, MapFlags, MapRequest, OpenFile, OpenMode, do_mmap};
 pub use migrate::{Migrated, migrate_folio};
 pub use mm_struct::{Mm, MmError, RssKind};

@@ -63,12 +63,7 @@ fn under_migration<'m, P: Platform>(vmf: Vmf<'m, P>, mut locks: FaultLocks<'m, P
     vmf.handled()
 }
 
-fn present<'m, P: Platform>(
-    vmf: Vmf<'m, P>,
-    mut locks: FaultLocks<'m, P>,
-    orig: PmdVal,
-    folio: Pfn,
-) -> VmFault<'m, P> {
+fn present<'m, P: Platform>(vmf: Vmf<'m, P>, mut locks: FaultLocks<'m, P>, orig: PmdVal, folio: Pfn) -> VmFault<'m, P> {
     let memory = vmf.mm.memory();
     let writes = vmf.flags.intersects(FaultFlags::WRITE | FaultFlags::UNSHARE);
     let copies = writes && !orig.is_writable() && !vmf.vma().flags().contains(VmFlags::MAYSHARE);

@@ -20,15 +20,9 @@ use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
 use crate::x86::{EntryFlags, PmdVal, TableVal, VirtAddr, level_name};
 
 /// The entry of an address, with the tables above it.
-pub(super) fn huge_pte_alloc<P: Platform>(
-    mm: &Mm<P>,
-    task: &Task,
-    address: VirtAddr,
-) -> Result<EntryAt, OutOfMemory> {
-    enter::<P>("huge_pte_alloc", format_args!("address={address}")).run(
-        || pmd_of(mm, task, address),
-        |result| result.map_or_else(|_| "NULL".to_owned(), |at| at.to_string()),
-    )
+pub(super) fn huge_pte_alloc<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr) -> Result<EntryAt, OutOfMemory> {
+    enter::<P>("huge_pte_alloc", format_args!("address={address}"))
+        .run(|| pmd_of(mm, task, address), |result| result.map_or_else(|_| "NULL".to_owned(), |at| at.to_string()))
 }
 
 /// The entry of an address below a root table, if all tables above it exist (`hugetlb_walk`).

@@ -46,10 +46,9 @@ mod unmap;
 mod vma_lock;
 mod wp;
 
-
 pub use copy::copy_hugetlb_page_range;
 pub use resv_map::ResvMap;
-pub use unmap::zap_hugetlb;
+pub use unmap::{hugetlb_zap, unmap_hugepages};
 pub use vma_lock::HugetlbVma;
 
 pub(super) use fault::hugetlb_fault;

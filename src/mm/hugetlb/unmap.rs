@@ -27,16 +27,24 @@ enum Only {
     Folio(Pfn),
 }
 
-/// Empties the entries of a VMA from `start` up to `end` (`hugetlb_zap_begin`, `__unmap_hugepage_range`). The references
-/// that they held are the caller's, who drops them after a flush (I3).
-pub fn zap_hugetlb<P: Platform>(memory: &PhysMem<P>, vma: &Vma<P>, range: (VirtAddr, VirtAddr)) -> Vec<Pfn> {
+/// Unmaps pages of a VMA while no fault in it is under way, if they are of the pool (`hugetlb_zap_begin`,
+/// `hugetlb_zap_end`). What is discarded goes back to the pool before the locks are released: until 6.7 a fault that came
+/// in between found neither the folio nor the pool's, and was told that there is none.
+pub fn hugetlb_zap<P: Platform>(vma: &Vma<P>, zap: impl FnOnce()) {
+    if !vma.is_hugetlb() {
+        return zap();
+    }
     let file = vma.file().expect("a hugetlb VMA has a file");
-    let mut folios = Vec::new();
     vma.hugetlb().write_locked(|| {
         let _mapped = file.mapping().i_mmap().write();
-        folios = unmap_hugepage_range(memory, vma, range, Only::Everything);
+        zap();
     });
-    folios
+}
+
+/// Empties the entries of a VMA from `start` up to `end` (`__unmap_hugepage_range`), within [`hugetlb_zap`]. The
+/// references that they held are the caller's, who drops them after a flush (I3).
+pub fn unmap_hugepages<P: Platform>(memory: &PhysMem<P>, vma: &Vma<P>, range: (VirtAddr, VirtAddr)) -> Vec<Pfn> {
+    unmap_hugepage_range(memory, vma, range, Only::Everything)
 }
 
 fn unmap_hugepage_range<P: Platform>(
@@ -55,13 +63,7 @@ fn unmap_hugepage_range<P: Platform>(
     )
 }
 
-fn unmap_one<P: Platform>(
-    memory: &PhysMem<P>,
-    vma: &Vma<P>,
-    root: Pfn,
-    address: VirtAddr,
-    only: Only,
-) -> Option<Pfn> {
+fn unmap_one<P: Platform>(memory: &PhysMem<P>, vma: &Vma<P>, root: Pfn, address: VirtAddr, only: Only) -> Option<Pfn> {
     let mut entry = HugePteLock::lock(memory, hugetlb_walk(memory, root, address)?);
     if !entry.get().is_huge() {
         return None;

@@ -1,0 +1,155 @@
+//! Huge pages of the pool: faults on one page, copy on write, discards.
+
+use crate::mm::{Behaviour, FaultOp, Generation, MapPages, PageMkwrite, Reads, VmFlags};
+use crate::oracle::Sharing;
+
+use super::definition::{
+    Actor, FileSpec, LoomReach, Op, READ_WRITE, Scenario, ShapeName, VmaSpec, dontneed, in_child, map_file, munmap,
+    read, stock_hugetlb, write,
+};
+
+/// Two pages, which one entry maps, from the pool.
+const HUGETLB: &[VmaSpec] = &[VmaSpec { page: 0, pages: 2, protection: READ_WRITE, flags: VmFlags::HUGETLB }];
+
+/// The same, and nothing is reserved.
+const NORESERVE: &[VmaSpec] =
+    &[VmaSpec { page: 0, pages: 2, protection: READ_WRITE, flags: VmFlags::HUGETLB.union(VmFlags::NORESERVE) }];
+
+/// A file of hugetlbfs of one huge page.
+const FILE: FileSpec = FileSpec {
+    name: "hugetlbfs",
+    pages: 1,
+    most_pages: 1,
+    behaviour: Behaviour {
+        fault: FaultOp::Hugetlb,
+        map_pages: MapPages::None,
+        page_mkwrite: PageMkwrite::None,
+        reads: Reads::AtOnce,
+        readahead_pages: 0,
+    },
+};
+
+const fn scenario(name: &'static str, claim: &'static str) -> Scenario {
+    Scenario {
+        name,
+        family: "hugetlb",
+        claim,
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: HUGETLB,
+        setup: &[],
+        actors: &[],
+        outcomes: &[],
+        loom: LoomReach::Partly { preemptions: 1 },
+    }
+}
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        setup: &[stock_hugetlb(1)],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
+        outcomes: &["A"],
+        ..scenario("hugetlb-two-faults", "two faults on one huge page take one folio: the last of the pool is enough")
+    },
+    Scenario {
+        generation: Generation::G2,
+        setup: &[stock_hugetlb(1)],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
+        outcomes: &["A"],
+        ..scenario("hugetlb-two-faults-4.4", "the same in Linux 4.4, where both hold the mmap semaphore")
+    },
+    Scenario {
+        setup: &[stock_hugetlb(1)],
+        actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "W", ops: &[write(0, 0, 1)] }],
+        outcomes: &["A"],
+        ..scenario("hugetlb-read-write", "a read maps a folio that the write of another keeps: zero or the new value")
+    },
+    Scenario {
+        vmas: NORESERVE,
+        setup: &[stock_hugetlb(0)],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
+        outcomes: &["A"],
+        ..scenario("hugetlb-pool-empty", "where nothing is reserved and the pool is empty, everybody gets SIGBUS")
+    },
+    Scenario {
+        setup: &[stock_hugetlb(1)],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "U", ops: &[munmap(0, 2)] }],
+        outcomes: &["A"],
+        ..scenario("hugetlb-munmap", "a fault completes before munmap takes the folio back, or gets SEGV_MAPERR")
+    },
+    Scenario {
+        setup: &[stock_hugetlb(1)],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "D", ops: &[dontneed(0, 2)] }],
+        outcomes: &["A"],
+        ..scenario("hugetlb-dontneed", "a discard waits for a fault that holds the VMA's lock, and the other way round")
+    },
+    Scenario {
+        vmas: NORESERVE,
+        setup: &[stock_hugetlb(1), read(0, 0)],
+        actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "D", ops: &[dontneed(0, 2)] }],
+        outcomes: &["A"],
+        ..scenario("hugetlb-wp-dontneed", "a write whose folio is discarded under it never brings it back")
+    },
+    Scenario {
+        setup: &[stock_hugetlb(2), write(0, 0, 9), Op::Fork],
+        actors: &[
+            Actor { name: "P", ops: &[write(0, 0, 1)] },
+            Actor { name: "C", ops: &[in_child(&write(0, 1, 2)), in_child(&read(0, 0))] },
+        ],
+        outcomes: &["A"],
+        ..scenario("hugetlb-cow", "after a fork the first writer copies, the second keeps the folio")
+    },
+    Scenario {
+        generation: Generation::G2,
+        setup: &[stock_hugetlb(2), write(0, 0, 9), Op::Fork],
+        actors: &[
+            Actor { name: "P", ops: &[write(0, 0, 1)] },
+            Actor { name: "C", ops: &[in_child(&write(0, 1, 2)), in_child(&read(0, 0))] },
+        ],
+        outcomes: &["A"],
+        ..scenario("hugetlb-cow-4.4", "the same in Linux 4.4")
+    },
+    Scenario {
+        setup: &[stock_hugetlb(2), write(0, 0, 9), Op::Fork],
+        actors: &[
+            Actor { name: "P", ops: &[write(0, 0, 1), read(0, 0)] },
+            Actor { name: "C", ops: &[in_child(&read(0, 0)), in_child(&read(0, 0))] },
+        ],
+        outcomes: &["A"],
+        ..scenario("hugetlb-cow-read", "a child that reads while its parent copies sees what was there at the fork")
+    },
+    Scenario {
+        setup: &[stock_hugetlb(2), write(0, 0, 9), Op::Fork],
+        actors: &[
+            Actor { name: "C", ops: &[in_child(&write(0, 0, 1))] },
+            Actor { name: "D", ops: &[in_child(&dontneed(0, 2))] },
+        ],
+        outcomes: &["A"],
+        ..scenario("hugetlb-cow-dontneed", "a copy whose original is discarded meanwhile goes back to the pool")
+    },
+    Scenario {
+        setup: &[stock_hugetlb(1), write(0, 0, 9), Op::Fork],
+        actors: &[
+            Actor { name: "P", ops: &[write(0, 0, 1)] },
+            Actor { name: "C", ops: &[in_child(&read(0, 0)), in_child(&read(0, 0))] },
+        ],
+        outcomes: &["A"],
+        ..scenario("hugetlb-cow-unmaps", "without a folio for its copy the parent takes the child's page away")
+    },
+    Scenario {
+        setup: &[stock_hugetlb(1), write(0, 0, 9), Op::Fork],
+        actors: &[Actor { name: "P", ops: &[write(0, 0, 1)] }, Actor { name: "C", ops: &[in_child(&write(0, 1, 2))] }],
+        outcomes: &["A"],
+        ..scenario(
+            "hugetlb-cow-pool-empty",
+            "a child that wants a copy gets SIGBUS while its parent takes the page back",
+        )
+    },
+    Scenario {
+        vmas: &[],
+        setup: &[stock_hugetlb(1), map_file(0, 2, Sharing::Shared, &FILE), map_file(2, 2, Sharing::Shared, &FILE)],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[read(2, 0), write(2, 1, 2)] }],
+        outcomes: &["A"],
+        ..scenario("hugetlb-shared", "two mappings of one file share the folio that the first fault adds to the cache")
+    },
+];
