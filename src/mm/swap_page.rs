@@ -47,8 +47,12 @@ fn migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>) {
                 remark::<P>(format_args!("the migration is over"));
                 return;
             };
+            let lock = vmf.mm.memory().page(pfn).folio().lock();
+            // D43, and the point of the second look (D58): who moves the page will unlock it after the lock of the
+            // table was free again, so this wait ends.
+            assert!(!P::CHECKED || lock.is_locked(), "D58: the task waits for page {pfn}, which nobody moves");
             drop(table);
-            vmf.mm.memory().page(pfn).folio().lock().wait();
+            lock.wait();
         },
         |()| String::new(),
     );

@@ -1,13 +1,14 @@
 //! The stage of a story: an address space that is set up in silence, and the accesses that are told.
 
 use crate::mm::{
-    AddressSpace, Behaviour, Ending, FaultOp, Generation, MapPages, Mm, MmError, PageMkwrite, Process, Protection,
-    Reads, Space, Task, VmFlags, Vma, VmaFile,
+    AddressSpace, Behaviour, Ending, FaultOp, Generation, HugeAdvice, MapFlags, MapPages, MapRequest, Mm, MmError,
+    OpenFile, OpenMode, PageMkwrite, Placement, Process, Protection, Reads, Space, Task, Vma, do_mmap,
 };
 use crate::phys::{CpuId, FileId, Pfn, PhysConfig};
 use crate::platform::{self, Arc};
 use crate::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
 
+use super::call::Calls;
 use super::render::Chapter;
 
 pub(super) type P = platform::Story;
@@ -33,38 +34,82 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// An empty address space in 8 MiB of memory, from the frame 0x1000 on.
-    pub(super) fn new(generation: Generation) -> Result<Self, MmError> {
-        let machine = Machine::boot(&PhysConfig::linux(Pfn::truncate(0x1000), 2048, 1))?;
-        let machine = Arc::new(machine);
+    /// An empty address space in 8 MiB of memory, from the frame 0x1000 on, of which so many huge pages are set aside for
+    /// hugetlb mappings.
+    pub(super) fn new(generation: Generation, nr_hugepages: usize) -> Result<Self, MmError> {
+        let config = PhysConfig { nr_hugepages, ..PhysConfig::linux(Pfn::truncate(0x1000), 2048, 1) };
+        let machine = Arc::new(Machine::boot(&config)?);
         let mm = Mm::new(Arc::clone(&machine), generation, CPU)?;
         platform::Story::script([]);
-        Ok(Self { machine, mm, task: Task::new(CPU), setting: Vec::new(), chapters: Vec::new(), last: None })
+        let setting = if nr_hugepages > 0 { vec![format!("hugepages={nr_hugepages}")] } else { Vec::new() };
+        Ok(Self { machine, mm, task: Task::new(CPU), setting, chapters: Vec::new(), last: None })
     }
 
-    /// Maps so many pages of anonymous memory from page number `first` on.
-    pub(super) fn map(&mut self, first: u64, pages: u64, protection: Protection, flags: VmFlags) {
-        let vma = Vma::new(page(first), page(first + pages), protection.vm_flags() | flags);
-        let further: Vec<_> = flags.iter_names().map(|(name, _)| name).collect();
-        let further = if further.is_empty() { String::new() } else { format!(", {}", further.join(" ")) };
-        self.setting.push(format!("anonymous memory {vma:?}{further}"));
-        self.mm.mmap_lock().write().insert(vma);
+    /// Maps so many pages of private anonymous memory from page number `first` on.
+    pub(super) fn map(&mut self, first: u64, pages: u64, protection: Protection) {
+        self.mmap(first, pages, MapRequest::anonymous(0, protection));
+    }
+
+    /// The same, with advice to use huge pages.
+    pub(super) fn map_huge(&mut self, first: u64, pages: u64, protection: Protection) {
+        let request = MapRequest { huge: HugeAdvice::Wanted, ..MapRequest::anonymous(0, protection) };
+        self.mmap(first, pages, request);
+    }
+
+    /// Maps one huge page of the pool in the place of the pages from number `first` on: of a file of hugetlbfs, or of
+    /// anonymous memory.
+    pub(super) fn map_hugetlb(&mut self, first: u64, how: MapFlags, file: Option<&Opened>) {
+        let file = file.map(|file| OpenFile { mapping: Arc::clone(file), mode: OpenMode::ReadWrite, offset: 0 });
+        let kind = if file.is_some() { MapFlags::empty() } else { MapFlags::ANONYMOUS | MapFlags::HUGETLB };
+        let rights = Protection::READ | Protection::WRITE;
+        self.mmap(first, 512, MapRequest { flags: how | kind, file, ..MapRequest::anonymous(0, rights) });
+    }
+
+    /// Goes on in the process of `other`, and returns the one that was left.
+    pub(super) fn switch_to(&mut self, other: Mm<P>) -> Mm<P> {
+        std::mem::replace(&mut self.mm, other)
     }
 
     /// Maps the first pages of a new file.
-    pub(super) fn map_file(&mut self, pages: u64, protection: Protection, flags: VmFlags, file: &File) -> Opened {
-        let File { pages: size, behaviour } = *file;
-        let mapping = Arc::new(AddressSpace::new(FileId(0), size, size.max(8), behaviour));
+    pub(super) fn map_file(&mut self, pages: u64, protection: Protection, flags: MapFlags, file: &File) -> Opened {
+        let mapping = file.opened();
         self.map_opened(0, pages, protection, flags, &mapping);
         mapping
     }
 
     /// Maps the first pages of a file from page number `first` on.
-    pub(super) fn map_opened(&mut self, first: u64, pages: u64, protection: Protection, flags: VmFlags, file: &Opened) {
-        let vma = Vma::new(page(first), page(first + pages), protection.vm_flags() | flags);
-        let vma = vma.with_file(VmaFile::new(Arc::clone(file), page(first), 0, self.mm.pgd()));
-        self.setting.push(format!("a file of {} pages at {vma:?}", file.size_pages()));
+    pub(super) fn map_opened(
+        &mut self,
+        first: u64,
+        pages: u64,
+        protection: Protection,
+        flags: MapFlags,
+        file: &Opened,
+    ) {
+        let file = OpenFile { mapping: Arc::clone(file), mode: OpenMode::ReadWrite, offset: 0 };
+        let request = MapRequest { flags, file: Some(file), ..MapRequest::anonymous(0, protection) };
+        self.mmap(first, pages, request);
+    }
+
+    /// Maps so many pages from page number `first` on, as a user asks for it.
+    pub(super) fn mmap(&mut self, first: u64, pages: u64, request: MapRequest<P>) {
+        let request = MapRequest { placement: Placement::Fixed(page(first)), bytes: pages * 4096, ..request };
+        self.say(&Calls(&request).to_string());
+        do_mmap(&self.mm, &request).expect("a setting maps what can be mapped");
+        platform::Story::take();
+    }
+
+    /// Says what is chosen where the kernel's environment has a choice.
+    pub(super) fn script(&mut self, words: &str, choices: &[usize]) {
+        self.say(words);
+        platform::Story::script(choices.iter().copied());
+    }
+
+    /// Adds a mapping that `mmap` does not make.
+    pub(super) fn insert(&mut self, words: &str, vma: Vma<P>) {
+        self.say(&format!("{words}: {vma:?}"));
         self.mm.mmap_lock().write().insert(vma);
+        platform::Story::take();
     }
 
     /// Says something of the setting.
@@ -91,6 +136,15 @@ impl Stage {
     pub(super) fn tell(&mut self, mode: Mode, instruction: Instruction) {
         platform::Story::take();
         let completion = Process::new(&self.mm, &self.task).execute(mode, instruction);
+        self.chapters.push(Chapter { instruction, events: platform::Story::take() });
+        self.last = Some((instruction, completion));
+    }
+
+    /// An access that the story is about, where no fault may be handled.
+    pub(super) fn tell_atomic(&mut self, mode: Mode, instruction: Instruction) {
+        platform::Story::take();
+        let process = || Process::new(&self.mm, &self.task).execute(mode, instruction);
+        let completion = self.task.with_faults_disabled(process);
         self.chapters.push(Chapter { instruction, events: platform::Story::take() });
         self.last = Some((instruction, completion));
     }
@@ -129,8 +183,18 @@ impl File {
         },
     };
 
-    /// The same with reads of another kind.
+    /// One whose reads go like this.
     pub(super) const fn reading(reads: Reads) -> File {
-        File { behaviour: Behaviour { reads, ..Self::DISK.behaviour }, ..Self::DISK }
+        Self::DISK.with(Behaviour { reads, ..Self::DISK.behaviour })
+    }
+
+    /// A new file like this.
+    pub(super) fn opened(self) -> Opened {
+        Arc::new(AddressSpace::new(FileId(0), self.pages, self.pages.max(8), self.behaviour))
+    }
+
+    /// The same, behaving like this.
+    pub(super) const fn with(self, behaviour: Behaviour) -> File {
+        File { behaviour, ..self }
     }
 }
