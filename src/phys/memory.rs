@@ -134,8 +134,13 @@ impl<P: Platform> PhysMem<P> {
     /// Sets every word of a frame that only the caller can reach to zero.
     #[track_caller]
     pub fn clear_page(&self, pfn: Pfn) {
-        self.page(pfn).contents_written();
         remark::<P>(format_args!("clear the page: {} words of zero", P::GEOMETRY.entries()));
+        self.clear_words(pfn);
+    }
+
+    #[track_caller]
+    pub(super) fn clear_words(&self, pfn: Pfn) {
+        self.page(pfn).contents_written();
         for word in 0..P::GEOMETRY.entries() {
             // ORDER none: O1.
             self.word(pfn, word).store(0, Ordering::Relaxed);
@@ -158,8 +163,13 @@ impl<P: Platform> PhysMem<P> {
     /// source meanwhile.
     #[track_caller]
     pub fn copy_page(&self, to: Pfn, from: Pfn) {
-        self.page(to).contents_written();
         remark::<P>(format_args!("copy the page: {} words of {from}", P::GEOMETRY.entries()));
+        self.copy_words(to, from);
+    }
+
+    #[track_caller]
+    pub(super) fn copy_words(&self, to: Pfn, from: Pfn) {
+        self.page(to).contents_written();
         for index in 0..P::GEOMETRY.entries() {
             // ORDER none: O1; the source's words are user data.
             self.word(to, index).store(self.word(from, index).load(Ordering::Relaxed), Ordering::Relaxed);

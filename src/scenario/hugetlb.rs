@@ -40,7 +40,7 @@ const fn scenario(name: &'static str, claim: &'static str) -> Scenario {
         setup: &[],
         actors: &[],
         outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     }
 }
 
@@ -48,46 +48,69 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         setup: &[stock_hugetlb(1)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &["A"],
+        outcomes: &[
+            "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+        ],
         ..scenario("hugetlb-two-faults", "two faults on one huge page take one folio: the last of the pool is enough")
     },
     Scenario {
         generation: Generation::G2,
         setup: &[stock_hugetlb(1)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &["A"],
+        outcomes: &[
+            "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+        ],
         ..scenario("hugetlb-two-faults-4.4", "the same in Linux 4.4, where both hold the mmap semaphore")
     },
     Scenario {
         setup: &[stock_hugetlb(1)],
         actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "W", ops: &[write(0, 0, 1)] }],
-        outcomes: &["A"],
+        outcomes: &[
+            "R read 0; W wrote; page 0 is huge, R's; +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "R read 0; W wrote; page 0 is huge, W's; +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "R read 1; W wrote; page 0 is huge, R's; +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "R read 1; W wrote; page 0 is huge, W's; +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+        ],
         ..scenario("hugetlb-read-write", "a read maps a folio that the write of another keeps: zero or the new value")
     },
     Scenario {
         vmas: NORESERVE,
         setup: &[stock_hugetlb(0)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &["A"],
+        outcomes: &["A got SIGBUS; B got SIGBUS; +0 -0 pages; +0 -0 tables"],
         ..scenario("hugetlb-pool-empty", "where nothing is reserved and the pool is empty, everybody gets SIGBUS")
     },
     Scenario {
         setup: &[stock_hugetlb(1)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "U", ops: &[munmap(0, 2)] }],
-        outcomes: &["A"],
+        outcomes: &[
+            "A got MAPERR; U unmapped; +0 -0 pages; +0 -0 tables",
+            "A got MAPERR; U unmapped; +0 -0 pages; +0 -0 tables; +1 -1 hugetlb",
+            "A wrote; U unmapped; +0 -0 pages; +0 -0 tables; +1 -1 hugetlb",
+        ],
         ..scenario("hugetlb-munmap", "a fault completes before munmap takes the folio back, or gets SEGV_MAPERR")
     },
     Scenario {
         setup: &[stock_hugetlb(1)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "D", ops: &[dontneed(0, 2)] }],
-        outcomes: &["A"],
+        outcomes: &[
+            "A wrote; D discarded; +0 -0 pages; +0 -0 tables; +1 -1 hugetlb",
+            "A wrote; D discarded; page 0 is huge, A's; +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "A wrote; D discarded; page 0 is huge, A's; +0 -0 pages; +0 -0 tables; +2 -1 hugetlb",
+        ],
         ..scenario("hugetlb-dontneed", "a discard waits for a fault that holds the VMA's lock, and the other way round")
     },
     Scenario {
         vmas: NORESERVE,
         setup: &[stock_hugetlb(1), read(0, 0)],
         actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "D", ops: &[dontneed(0, 2)] }],
-        outcomes: &["A"],
+        outcomes: &[
+            "W got SIGBUS; D discarded; +0 -0 pages; +0 -0 tables; +0 -1 hugetlb",
+            "W wrote; D discarded; +0 -0 pages; +0 -0 tables; +0 -1 hugetlb",
+            "W wrote; D discarded; page 0 is huge, W's; +0 -0 pages; +0 -0 tables; +1 -1 hugetlb",
+        ],
         ..scenario("hugetlb-wp-dontneed", "a write whose folio is discarded under it never brings it back")
     },
     Scenario {
@@ -96,7 +119,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "P", ops: &[write(0, 0, 1)] },
             Actor { name: "C", ops: &[in_child(&write(0, 1, 2)), in_child(&read(0, 0))] },
         ],
-        outcomes: &["A"],
+        outcomes: &[
+            "P wrote; C wrote, read 9; page 0 is huge, P's; child's page 0 is huge, setup's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "P wrote; C wrote, read 9; page 0 is huge, setup's; child's page 0 is huge, C's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+        ],
         ..scenario("hugetlb-cow", "after a fork the first writer copies, the second keeps the folio")
     },
     Scenario {
@@ -106,7 +134,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "P", ops: &[write(0, 0, 1)] },
             Actor { name: "C", ops: &[in_child(&write(0, 1, 2)), in_child(&read(0, 0))] },
         ],
-        outcomes: &["A"],
+        outcomes: &[
+            "P wrote; C wrote, read 9; page 0 is huge, P's; child's page 0 is huge, setup's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "P wrote; C wrote, read 9; page 0 is huge, setup's; child's page 0 is huge, C's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+        ],
         ..scenario("hugetlb-cow-4.4", "the same in Linux 4.4")
     },
     Scenario {
@@ -115,7 +148,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "P", ops: &[write(0, 0, 1), read(0, 0)] },
             Actor { name: "C", ops: &[in_child(&read(0, 0)), in_child(&read(0, 0))] },
         ],
-        outcomes: &["A"],
+        outcomes: &["P wrote, read 1; C read 9, read 9; page 0 is huge, P's; child's page 0 is huge, setup's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb"],
         ..scenario("hugetlb-cow-read", "a child that reads while its parent copies sees what was there at the fork")
     },
     Scenario {
@@ -124,7 +158,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "C", ops: &[in_child(&write(0, 0, 1))] },
             Actor { name: "D", ops: &[in_child(&dontneed(0, 2))] },
         ],
-        outcomes: &["A"],
+        outcomes: &[
+            "C got SIGBUS; D discarded; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables; +1 -1 hugetlb",
+            "C wrote; D discarded; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables; +1 -1 hugetlb",
+            "C wrote; D discarded; page 0 is huge, setup's; child's page 0 is huge, C's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "C wrote; D discarded; page 0 is huge, setup's; child's page 0 is huge, C's; \
+             +0 -0 pages; +0 -0 tables; +2 -1 hugetlb",
+        ],
         ..scenario("hugetlb-cow-dontneed", "a copy whose original is discarded meanwhile goes back to the pool")
     },
     Scenario {
@@ -133,7 +174,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "P", ops: &[write(0, 0, 1)] },
             Actor { name: "C", ops: &[in_child(&read(0, 0)), in_child(&read(0, 0))] },
         ],
-        outcomes: &["A"],
+        outcomes: &[
+            "P wrote; C got SIGBUS, got SIGBUS; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+            "P wrote; C read 9, got SIGBUS; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+            "P wrote; C read 9, read 9; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+        ],
         ..scenario("hugetlb-cow-unmaps", "without a folio for its copy the parent takes the child's page away")
     },
     Scenario {
@@ -149,7 +194,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: &[],
         setup: &[stock_hugetlb(1), map_file(0, 2, Sharing::Shared, &FILE), map_file(2, 2, Sharing::Shared, &FILE)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[read(2, 0), write(2, 1, 2)] }],
-        outcomes: &["A"],
+        outcomes: &[
+            "A wrote; B read 0, wrote; page 0 is huge, the file's; page 2 is huge, the file's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "A wrote; B read 1, wrote; page 0 is huge, the file's; page 2 is huge, the file's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+        ],
         ..scenario("hugetlb-shared", "two mappings of one file share the folio that the first fault adds to the cache")
     },
 ];
