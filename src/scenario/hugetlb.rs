@@ -68,7 +68,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: NORESERVE,
         setup: &[stock_hugetlb(1)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &["A"],
+        outcomes: &[
+            "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+        ],
         ..scenario("hugetlb-last-folio", "of two faults that have reserved nothing none is told that the pool is empty")
     },
     Scenario {
@@ -204,13 +207,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "R", ops: &[read(0, 0)] },
             Actor { name: "C", ops: &[in_child(&write(0, 0, 2))] },
         ],
-        outcomes: &["A"],
+        outcomes: &[
+            "P wrote; R read 1; C wrote; page 0 is huge, P's; child's page 0 is huge, setup's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "P wrote; R read 1; C wrote; page 0 is huge, setup's; child's page 0 is huge, C's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "P wrote; R read 9; C wrote; page 0 is huge, P's; child's page 0 is huge, setup's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "P wrote; R read 9; C wrote; page 0 is huge, setup's; child's page 0 is huge, C's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+        ],
         ..scenario("hugetlb-cow-flush", "a reader never sees what the child stores to the folio that was copied")
     },
     Scenario {
         setup: &[stock_hugetlb(1), write(0, 0, 9), Op::Fork],
         actors: &[Actor { name: "P", ops: &[write(0, 0, 1)] }, Actor { name: "D", ops: &[dontneed(0, 2)] }],
-        outcomes: &["A"],
+        outcomes: &[
+            "P got SIGBUS; D discarded; child's page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+            "P wrote; D discarded; +0 -0 pages; +0 -0 tables; +0 -1 hugetlb",
+            "P wrote; D discarded; page 0 is huge, P's; +0 -0 pages; +0 -0 tables; +1 -1 hugetlb",
+        ],
         ..scenario(
             "hugetlb-cow-unmaps-dontneed",
             "a discard while the child's page is taken leaves nothing to write to",
@@ -225,7 +241,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             write(0, 0, 9),
         ],
         actors: &[Actor { name: "A", ops: &[write(0, 1, 1)] }, Actor { name: "B", ops: &[write(2, 0, 2), read(2, 1)] }],
-        outcomes: &["A"],
+        outcomes: &[
+            "A wrote; B wrote, read 0; page 0 is huge, the file's; page 2 is huge, B's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+            "A wrote; B wrote, read 1; page 0 is huge, the file's; page 2 is huge, B's; \
+             +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
+        ],
         ..scenario("hugetlb-file-cow", "a private mapping copies the file's folio, and the file keeps its own")
     },
     Scenario {
