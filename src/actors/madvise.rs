@@ -34,8 +34,8 @@ pub fn madvise_dontneed<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, by
     );
 }
 
-/// Whether the range holds whole huge pages of the pool; Linux 4.4 discards none (`madvise_dontneed_free_valid_vma`; what
-/// is left over at the end of a range, Linux ignores).
+/// Whether the range holds whole huge pages of the pool; Linux 4.4 discards none (`madvise_dontneed_free_valid_vma`;
+/// what is left over at the end of a range, Linux ignores).
 fn may_discard_huge<P: Platform>(mm: &Mm<P>, start: VirtAddr, end: VirtAddr) -> bool {
     let is_whole = start.is_huge_aligned(P::GEOMETRY) && end.is_huge_aligned(P::GEOMETRY);
     mm.generation() != Generation::G2 && is_whole

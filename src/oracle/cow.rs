@@ -90,8 +90,8 @@ fn seen<P: Platform>(quiet: &Quiet<'_, P>, here: &Allowed<'_>, address: VirtAddr
     seen
 }
 
-/// Whether the kernel has unmapped the page there for the sake of the parent (`unmap_ref_private`): then it holds nothing,
-/// and whoever looks gets SIGBUS.
+/// Whether the kernel has unmapped the page there for the sake of the parent (`unmap_ref_private`): then it holds
+/// nothing, and whoever looks gets SIGBUS.
 fn was_taken_away<P: Platform>(quiet: &Quiet<'_, P>, address: VirtAddr) -> bool {
     let vmas = quiet.mm.mmap_lock().read();
     let is_unmapped = |vma: &Vma<P>| vma.contains(address) && vma.is_hugetlb() && vma.hugetlb().is_unmapped();

@@ -8,8 +8,8 @@
 //!   the lock of the PMD table guards it.
 //!
 //! # Memory ordering
-//! - O1. `entire_mapcount` is changed by `AcqRel` updates and read with `Acquire`: whoever finds one huge entry left sees
-//!   what was done through the others, which may stand in tables with other locks (as O2 of `page`).
+//! - O1. `entire_mapcount` is changed by `AcqRel` updates and read with `Acquire`: whoever finds one huge entry left
+//!   sees what was done through the others, which may stand in tables with other locks (as O2 of `page`).
 
 use std::fmt;
 

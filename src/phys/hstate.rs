@@ -14,8 +14,8 @@
 //!   reserved.
 //! - I3. A folio is on the list only after the last reference is gone, so who takes it is alone with it.
 //!
-//! Surplus pages (`nr_overcommit_hugepages`), pools of other sizes and nodes, subpools (a size limit of a mount) and the
-//! hugetlb cgroup are not modelled: what the pool has not, nobody gets.
+//! Surplus pages (`nr_overcommit_hugepages`), pools of other sizes and nodes, subpools (a size limit of a mount) and
+//! the hugetlb cgroup are not modelled: what the pool has not, nobody gets.
 
 use std::fmt;
 

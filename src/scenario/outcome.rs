@@ -5,8 +5,8 @@
 //! ```
 //!
 //! says what each actor's operations returned, whose page every mapped page is in the end, and how many pages and
-//! tables the actors allocated and freed, and, if any, how many huge pages, of the buddy allocator or of the hugetlb pool. `zero` is the zero page; a page that the
-//! set-up allocated is `setup`'s.
+//! tables the actors allocated and freed, and, if any, how many huge pages, of the buddy allocator or of the hugetlb
+//! pool. `zero` is the zero page; a page that the set-up allocated is `setup`'s.
 
 use std::fmt;
 

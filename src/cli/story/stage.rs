@@ -34,8 +34,8 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// An empty address space in 8 MiB of memory, from the frame 0x1000 on, of which so many huge pages are set aside for
-    /// hugetlb mappings.
+    /// An empty address space in 8 MiB of memory, from the frame 0x1000 on, of which so many huge pages are set aside
+    /// for hugetlb mappings.
     pub(super) fn new(generation: Generation, nr_hugepages: usize) -> Result<Self, MmError> {
         let config = PhysConfig { nr_hugepages, ..PhysConfig::linux(Pfn::truncate(0x1000), 2048, 1) };
         let machine = Arc::new(Machine::boot(&config)?);

@@ -1,5 +1,5 @@
-//! Fork of a private mapping of huge pages of the pool (`copy_hugetlb_page_range`): both processes have the same folios,
-//! read-only; the child has no reservations.
+//! Fork of a private mapping of huge pages of the pool (`copy_hugetlb_page_range`): both processes have the same
+//! folios, read-only; the child has no reservations.
 //!
 //! # Lock order
 //! The child's table, the parent's.

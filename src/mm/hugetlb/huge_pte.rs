@@ -2,8 +2,8 @@
 //! itself.
 //!
 //! # Invariants
-//! - I1. An entry changes only while the lock of its table is held; a [`HugePteLock`] is the proof. Hardware sets A and D
-//!   besides, by atomic updates.
+//! - I1. An entry changes only while the lock of its table is held; a [`HugePteLock`] is the proof. Hardware sets A and
+//!   D besides, by atomic updates.
 //!
 //! # Memory ordering
 //! - O1. `set` stores with `Release`: it publishes the folio's contents. `peek` loads with `Acquire`, as hardware.

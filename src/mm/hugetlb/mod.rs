@@ -18,10 +18,11 @@
 //! The pool itself is physical memory's (`Hstate`).
 //!
 //! # Invariants
-//! - I1 (D2, D9). An entry of such a VMA is empty or huge: it never points to a table, and no table is deposited for it.
+//! - I1 (D2, D9). An entry of such a VMA is empty or huge: it never points to a table, and no table is deposited for
+//!   it.
 //! - I2. The fault mutex is held from before the entry is read until it is set, so of two faults on one page the second
-//!   finds what the first has mapped. Without it both would want a folio, and where the pool has one the second would be
-//!   told that there is none: a false SIGBUS.
+//!   finds what the first has mapped. Without it both would want a folio, and where the pool has one the second would
+//!   be told that there is none: a false SIGBUS.
 //! - I3. The mutex comes before the VMA's lock, that before `i_mmap`, that before the folio's lock; a folio's lock is
 //!   only tried under the lock of the table.
 //! - I4 (D57). What the pool has given is mapped, in a page cache, or given back; what is reserved belongs to a mapping

@@ -28,8 +28,8 @@ enum Only {
 }
 
 /// Unmaps pages of a VMA while no fault in it is under way, if they are of the pool (`hugetlb_zap_begin`,
-/// `hugetlb_zap_end`). What is discarded goes back to the pool before the locks are released: until 6.7 a fault that came
-/// in between found neither the folio nor the pool's, and was told that there is none.
+/// `hugetlb_zap_end`). What is discarded goes back to the pool before the locks are released: until 6.7 a fault that
+/// came in between found neither the folio nor the pool's, and was told that there is none.
 pub fn hugetlb_zap<P: Platform>(vma: &Vma<P>, zap: impl FnOnce()) {
     if !vma.is_hugetlb() {
         return zap();
