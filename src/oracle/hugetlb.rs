@@ -81,7 +81,10 @@ pub(super) fn refcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
 pub(super) fn usage<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let pages = quiet.layout.hugetlb.len() * P::GEOMETRY.entries();
     let counted = quiet.mm.hugetlb_usage();
-    if counted == pages as i64 { Ok(1) } else { Err(format!("it is {counted}, and {pages} pages are mapped")) }
+    if counted != pages as i64 {
+        return Err(format!("it is {counted}, and {pages} pages are mapped"));
+    }
+    Ok(u64::from(quiet.mm.memory().hstate().nr_huge_pages() > 0))
 }
 
 pub(super) fn findable<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {

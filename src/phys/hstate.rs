@@ -84,14 +84,15 @@ impl<P: Platform> Hstate<P> {
         self.nr_huge_pages
     }
 
-    /// Those that are free (`HugePages_Free`).
+    /// Those that are free (`HugePages_Free`). Where there is no pool, the lock is not touched.
     pub fn free_huge_pages(&self) -> usize {
-        self.hugetlb_lock.lock().free.len()
+        if self.nr_huge_pages == 0 { 0 } else { self.hugetlb_lock.lock().free.len() }
     }
 
-    /// Those that somebody has reserved and not yet used (`HugePages_Rsvd`).
+    /// Those that somebody has reserved and not yet used (`HugePages_Rsvd`). Where there is no pool, the lock is not
+    /// touched.
     pub fn resv_huge_pages(&self) -> u64 {
-        self.hugetlb_lock.lock().resv_huge_pages
+        if self.nr_huge_pages == 0 { 0 } else { self.hugetlb_lock.lock().resv_huge_pages }
     }
 
     /// Folios handed out so far.
