@@ -25,6 +25,9 @@ fn each_mapped<P: Platform>(
     quiet: &Quiet<'_, P>,
     mut judge: impl FnMut(VirtAddr, PmdVal, &Vma<P>) -> Result<u64, String>,
 ) -> Result<u64, String> {
+    if quiet.layout.hugetlb.is_empty() {
+        return Ok(0);
+    }
     let vmas = quiet.mm.mmap_lock().read();
     let mut evaluated = 0;
     for (address, entry) in mapped(quiet) {
@@ -37,6 +40,9 @@ fn each_mapped<P: Platform>(
 
 /// D2, D14: what a hugetlb VMA maps, it maps by huge entries, and they name folios of the pool that are in use.
 pub(super) fn only_folios_of_the_pool<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    if quiet.mm.memory().hstate().nr_huge_pages() == 0 {
+        return Ok(0);
+    }
     let vmas = quiet.mm.mmap_lock().read();
     let mut evaluated = 0;
     for (address, entry) in &quiet.layout.pmds {
