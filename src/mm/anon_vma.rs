@@ -10,7 +10,7 @@ use std::fmt;
 
 use crate::locks::{RwSem, WriteGuard};
 use crate::phys::AnonVmaId;
-use crate::platform::{Arc, Platform, enter, remark};
+use crate::platform::{Arc, Platform, Variant, enter, lacks, remark};
 
 use super::fault_lock::FaultLockKind;
 use super::mm_struct::Mm;
@@ -94,6 +94,7 @@ pub(super) fn vmf_anon_prepare<'m, P: Platform>(vmf: Vmf<'m, P>) -> Prepared<'m,
                 FaultLockKind::MmapRead => None,
                 FaultLockKind::VmaRead => match vmf.mm.mmap_lock().try_read() {
                     Some(vmas) => Some(vmas),
+                    None if lacks::<P>(Variant::M44) => None,
                     None => return Prepared::Retry(vmf.retry(Effort::Minor)),
                 },
             };
@@ -130,13 +131,13 @@ pub(super) fn anon_vma_prepare<P: Platform>(mm: &Mm<P>, task: &Task, vma: &Vma<P
     let _page_table_lock = mm.page_table_lock().lock();
     // The re-test under page_table_lock (M43): another fault in this VMA may have been first.
     match vma.set_anon_vma(candidate) {
-        Ok(()) => {
-            linked.push(vma.start().bytes());
-            mine.id
-        }
-        Err(_mine) => {
+        Err(_mine) if !lacks::<P>(Variant::M43) => {
             remark::<P>(format_args!("another fault prepared the VMA first; mine is freed"));
             vma.anon_vma().expect("somebody set it, and it is never unset").id()
+        }
+        Ok(()) | Err(_) => {
+            linked.push(vma.start().bytes());
+            mine.id
         }
     }
 }

@@ -28,7 +28,7 @@ use std::fmt;
 use crate::locks::RwSem;
 use crate::mm::{Mm, ResvMap, RssKind};
 use crate::phys::{Contents, CpuId, FileId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
-use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, ordering, recheck, remark};
 
 use super::file_system::{Behaviour, FaultOp, FileSystem};
 use super::i_mmap::IMmap;
@@ -110,7 +110,7 @@ impl<P: Platform> AddressSpace<P> {
     #[track_caller]
     pub fn size_pages(&self) -> u64 {
         // ORDER O2: pairs with `set_size_pages`.
-        self.size_pages.load(Ordering::Acquire)
+        self.size_pages.load(ordering::<P>(Variant::OSize, Ordering::Acquire))
     }
 
     /// Changes the size (`i_size_write`), and what the disk has of it. The caller holds [`Self::i_rwsem`].
@@ -120,7 +120,7 @@ impl<P: Platform> AddressSpace<P> {
     pub fn set_size_pages(&self, pages: u64) {
         assert!(pages <= self.slots.len() as u64, "the file has room for {} pages", self.slots.len());
         // ORDER O2: pairs with `size_pages`.
-        self.size_pages.store(pages, Ordering::Release);
+        self.size_pages.store(pages, ordering::<P>(Variant::OSetSize, Ordering::Release));
         self.file_system.cut(pages);
     }
 
@@ -153,7 +153,7 @@ impl<P: Platform> AddressSpace<P> {
     /// old.
     pub fn peek(&self, index: u64) -> Option<Pfn> {
         // ORDER O1: pairs with `add` and `remove`.
-        decode(self.slots.get(index as usize)?.load(Ordering::Acquire))
+        decode(self.slots.get(index as usize)?.load(ordering::<P>(Variant::OSlot, Ordering::Acquire)))
     }
 
     /// The folio at `index`, with a reference (`filemap_get_entry`).
@@ -165,7 +165,7 @@ impl<P: Platform> AddressSpace<P> {
             if !memory.page(pfn).try_get() {
                 continue;
             }
-            if self.peek(index) == Some(pfn) {
+            if recheck::<P>(Variant::SlotSame, || self.peek(index) == Some(pfn)) {
                 return Some(pfn);
             }
             remark::<P>(format_args!("the slot changed meanwhile: look again"));
@@ -192,7 +192,8 @@ impl<P: Platform> AddressSpace<P> {
                 page.get();
                 let slot = &self.slots[index as usize];
                 // ORDER O1: publishes the folio; pairs with `peek`.
-                if slot.compare_exchange(0, encode(pfn), Ordering::AcqRel).is_ok() {
+                let order = ordering::<P>(Variant::OAddFolio, Ordering::AcqRel);
+                if slot.compare_exchange(0, encode(pfn), order).is_ok() {
                     memory.add_to_lru(cpu, pfn);
                     return Ok(Added::Mine(pfn));
                 }
@@ -234,8 +235,9 @@ impl<P: Platform> AddressSpace<P> {
         let (index, mapcount) = (page.index(), page.mapcount());
         assert!(mapcount == 0, "D42: page {pfn} leaves file {} while {mapcount} entries map it", self.id.0);
         // ORDER O1: pairs with `peek`.
-        let was = decode(self.slots[index as usize].swap(0, Ordering::AcqRel));
-        assert!(was == Some(pfn), "page {pfn} is not the one that the cache has at {index}");
+        let order = ordering::<P>(Variant::ORemoveFolio, Ordering::AcqRel);
+        let was = decode(self.slots[index as usize].swap(0, order));
+        assert!(was == Some(pfn), "D41: page {pfn} is not the one that the cache has at {index}");
         page.set_mapping(Mapping::None, index);
         remark::<P>(format_args!("page {pfn} leaves the file"));
         memory.put_page(cpu, pfn);
