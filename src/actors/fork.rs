@@ -16,8 +16,8 @@
 //! here; swap entries; dropping the table locks from time to time.
 
 use crate::mm::{
-    CowReuse, EntryAt, LockedTable, Mm, RssKind, Task, VmFlags, Vma, dup_anon_rmap, find_pmd, folio_add_file_rmap,
-    fork_vma, pmd_of, pmdp_get_lockless, pte_alloc, split_at, under_migration,
+    CowReuse, EntryAt, LockedTable, Mm, RssKind, Task, VmFlags, Vma, copy_hugetlb_page_range, dup_anon_rmap, find_pmd,
+    folio_add_file_rmap, fork_vma, pmd_of, pmdp_get_lockless, pte_alloc, split_at, under_migration,
 };
 use crate::phys::OutOfMemory;
 use crate::platform::{Platform, Variant, enter, lacks, remark};
@@ -40,8 +40,12 @@ pub fn fork<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task) -> Result<(
                 if vma.flags().contains(VmFlags::DONTCOPY) {
                     return Ok(());
                 }
-                childs_vmas.insert(fork_vma(child, task, vma));
-                copy_page_range(parent, child, task, vma)
+                let copy = fork_vma(child, task, vma);
+                // The child's VMA is looked for by nobody yet: Linux, too, inserts it before it copies the entries.
+                let start = copy.start();
+                childs_vmas.insert(copy);
+                let copy = childs_vmas.iter().find(|vma| vma.start() == start).expect("it was just inserted");
+                copy_page_range((parent, child), task, (vma, copy))
             });
             drop(childs_vmas);
             if !lacks::<P>(Variant::M62) {
@@ -61,17 +65,32 @@ fn flush_tlb_mm<P: Platform>(mm: &Mm<P>) {
 
 /// Copies the entries of a VMA. One without an `anon_vma` has no pages of its own: the child's faults find what is
 /// there (`vma_needs_copy`).
-fn copy_page_range<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task, vma: &Vma<P>) -> Result<(), OutOfMemory> {
+fn copy_page_range<P: Platform>(
+    (parent, child): (&Mm<P>, &Mm<P>),
+    task: &Task,
+    (vma, copy): (&Vma<P>, &Vma<P>),
+) -> Result<(), OutOfMemory> {
     if vma.anon_vma().is_none() || vma.flags().contains(VmFlags::WIPEONFORK) {
         return Ok(());
     }
     enter::<P>("copy_page_range", format_args!("vma={vma:?}")).run(
         || match parent.generation().cow_reuse() {
-            CowReuse::MapCount => copy_tables(parent, child, task, vma),
-            CowReuse::AnonExclusive => parent.write_protecting(|| copy_tables(parent, child, task, vma)),
+            CowReuse::MapCount => copy_entries((parent, child), task, (vma, copy)),
+            CowReuse::AnonExclusive => parent.write_protecting(|| copy_entries((parent, child), task, (vma, copy))),
         },
         |result| result.map_or("-ENOMEM".to_owned(), |()| "0".to_owned()),
     )
+}
+
+fn copy_entries<P: Platform>(
+    (parent, child): (&Mm<P>, &Mm<P>),
+    task: &Task,
+    (vma, copy): (&Vma<P>, &Vma<P>),
+) -> Result<(), OutOfMemory> {
+    if vma.is_hugetlb() {
+        return copy_hugetlb_page_range((parent, child), task, (vma, copy));
+    }
+    copy_tables(parent, child, task, vma)
 }
 
 fn copy_tables<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task, vma: &Vma<P>) -> Result<(), OutOfMemory> {

@@ -110,13 +110,3 @@ fn rights_that_were_taken_come_back_by_one_fault_each() {
         exit_mmap(&mm, CPU);
     }
 }
-
-#[test]
-fn a_hugetlb_mapping_finds_the_pool_empty() {
-    let (mm, task) = (mm(Generation::G6), Task::new(CPU));
-    let flags = Protection::READ.vm_flags() | VmFlags::HUGETLB;
-    let at = START.offset(4 * HUGE_BYTES);
-    mm.mmap_lock().write().insert(Vma::new(at, at.offset(HUGE_BYTES), flags));
-    let ended = Process::new(&mm, &task).execute(Mode::User, Instruction::Load(at));
-    assert!(matches!(ended, Completion::Ended(crate::mm::Ending::Sigbus(..))), "{ended:?}");
-}

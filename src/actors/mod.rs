@@ -11,6 +11,8 @@ mod free_pgtables;
 mod gather;
 #[cfg(test)]
 mod huge_tests;
+#[cfg(test)]
+mod hugetlb_tests;
 mod madvise;
 mod migrate;
 mod munmap;

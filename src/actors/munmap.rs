@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-use crate::mm::{Mm, Vma, VmaTree, find_pmd, split_at};
+use crate::mm::{Mm, Vma, VmaTree, find_pmd, hugetlb_zap, split_at};
 use crate::phys::CpuId;
 use crate::platform::{Arc, Platform, enter};
 use crate::x86::VirtAddr;
@@ -19,6 +19,9 @@ pub enum UnmapError {
     /// The range has no page, does not start at one, or reaches beyond user space.
     #[error("EINVAL: a range needs at least one page, must start at a page boundary and lie in user space")]
     Invalid,
+    /// It would cut a huge page of the pool in two (`hugetlb_vm_op_split`).
+    #[error("EINVAL: a mapping of huge pages of the pool can only be cut between them")]
+    CutsHugePage,
 }
 
 /// Unmaps the pages of `bytes` bytes from `start`. What is not mapped there is no error.
@@ -27,8 +30,8 @@ pub enum UnmapError {
 /// As Linux: see [`UnmapError`].
 pub fn munmap<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, bytes: u64) -> Result<(), UnmapError> {
     let end = checked_end::<P>(start, bytes).ok_or(UnmapError::Invalid)?;
-    enter::<P>("munmap", format_args!("{start}-{end}")).run(|| unmap(mm, cpu, start, end), |()| "0".to_owned());
-    Ok(())
+    enter::<P>("munmap", format_args!("{start}-{end}"))
+        .run(|| unmap(mm, cpu, start, end), |result| result.map_or_else(|error| error.to_string(), |()| "0".to_owned()))
 }
 
 fn checked_end<P: Platform>(start: VirtAddr, bytes: u64) -> Option<VirtAddr> {
@@ -37,11 +40,14 @@ fn checked_end<P: Platform>(start: VirtAddr, bytes: u64) -> Option<VirtAddr> {
     start.is_page_aligned(P::GEOMETRY).then(|| VirtAddr::user(end))
 }
 
-fn unmap<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, end: VirtAddr) {
+fn unmap<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, end: VirtAddr) -> Result<(), UnmapError> {
     let mut vmas = mm.mmap_lock().write();
+    if [start, end].into_iter().any(|edge| cuts_huge_page(&vmas, edge)) {
+        return Err(UnmapError::CutsHugePage);
+    }
     [start, end].into_iter().for_each(|edge| vma_adjust_trans_huge(mm, cpu, &mut vmas, edge));
     let detached = vmas.detach(start, end);
-    let (Some(first), Some(last)) = (detached.first(), detached.last()) else { return };
+    let (Some(first), Some(last)) = (detached.first(), detached.last()) else { return Ok(()) };
     let range = Range::from((first.start(), last.end()));
     let bounds = Range {
         start: vmas.end_below(first.start()).map_or(0, VirtAddr::bytes),
@@ -51,6 +57,12 @@ fn unmap<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, end: VirtAddr) {
     remove(mm, cpu, &detached, range, bounds);
     detached.into_iter().for_each(|vma| vmas.free(vma));
     drop(vmas);
+    Ok(())
+}
+
+fn cuts_huge_page<P: Platform>(vmas: &VmaTree<P>, edge: VirtAddr) -> bool {
+    let is_inside = |vma: &Vma<P>| vma.start() < edge && edge < vma.end();
+    !edge.is_huge_aligned(P::GEOMETRY) && vmas.iter().any(|vma| vma.is_hugetlb() && is_inside(vma))
 }
 
 /// Splits the huge page that reaches over an edge at which a VMA is about to be split: a huge entry belongs to one VMA.
@@ -68,7 +80,7 @@ pub(super) fn remove<P: Platform>(mm: &Mm<P>, cpu: CpuId, detached: &[Arc<Vma<P>
     mm.memory().drain_lru_batch(cpu);
     let mut gather = Gather::new(mm, cpu);
     for vma in detached {
-        unmap_page_range(mm, &mut gather, vma, (vma.start(), vma.end()));
+        hugetlb_zap(vma, || unmap_page_range(mm, &mut gather, vma, (vma.start(), vma.end())));
     }
     for vma in detached {
         vma.anon_vmas().for_each(|anon_vma| anon_vma.unlink(vma));
@@ -76,4 +88,5 @@ pub(super) fn remove<P: Platform>(mm: &Mm<P>, cpu: CpuId, detached: &[Arc<Vma<P>
     }
     free_pgtables(mm, &mut gather, range, bounds);
     gather.finish();
+    detached.iter().for_each(|vma| vma.close(mm));
 }

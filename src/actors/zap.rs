@@ -4,13 +4,16 @@
 //! - I1 (D23). An entry is cleared before its page's mapping is uncounted, both under the table's lock.
 //! - I2 (D20). RSS is uncounted before the table's lock is released.
 
-use crate::mm::{EntryAt, HugeZap, LockedTable, Mm, RssKind, Vma, find_pmd, remove_rmap, under_migration, zap_huge};
+use crate::mm::{
+    EntryAt, HugeZap, LockedTable, Mm, RssKind, Vma, find_pmd, remove_rmap, under_migration, unmap_hugepages, zap_huge,
+};
 use crate::platform::{Platform, Variant, enter, lacks, remark};
 use crate::x86::{PteVal, VirtAddr};
 
 use super::gather::Gather;
 
-/// Clears every entry of the VMA from `start` up to `end`, and gathers the pages (`unmap_page_range`).
+/// Clears every entry of the VMA from `start` up to `end`, and gathers the pages (`unmap_page_range`; for huge pages of
+/// the pool `__unmap_hugepage_range`, within `hugetlb_zap`).
 pub(super) fn unmap_page_range<P: Platform>(
     mm: &Mm<P>,
     gather: &mut Gather<'_, P>,
@@ -19,6 +22,10 @@ pub(super) fn unmap_page_range<P: Platform>(
 ) {
     enter::<P>("unmap_page_range", format_args!("{start}-{end}")).run(
         || {
+            if vma.is_hugetlb() {
+                unmap_hugepages(mm.memory(), vma, (start, end)).into_iter().for_each(|folio| gather.page(folio));
+                return;
+            }
             let span = P::GEOMETRY.page_size() << P::GEOMETRY.index_bits;
             let mut at = start;
             while at < end {

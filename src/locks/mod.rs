@@ -9,6 +9,11 @@
 //! mmap_lock                       do_user_addr_fault, vm_munmap
 //!   vma->vm_lock                  vma_start_write; a fault only tries it, and holds nothing then
 //!     mmap_lock (tried)           vmf_anon_prepare
+//!   hugetlb fault mutex           hugetlb_fault
+//!     hugetlb VMA lock            hugetlb_fault; hugetlb_zap, which takes no mutex
+//!       resv_map, hugetlb_lock    alloc_hugetlb_folio
+//!       i_mmap                    hugetlb_zap; unmap_ref_private, which has given up both above
+//!       folio lock                filemap_lock_hugetlb_folio; under the PML it is only tried
 //!   anon_vma root semaphore       __anon_vma_prepare, expand_downwards
 //!     page_table_lock             __anon_vma_prepare, __pud_alloc, __pmd_alloc, expand_downwards
 //!     PMD table lock (PML)        pmd_install

@@ -100,7 +100,7 @@ impl<P: Platform, T> DerefMut for WriteGuard<'_, P, T> {
 }
 
 /// A fair semaphore that its readers keep alive: it may be released after everybody else has forgotten it
-/// (`struct vma_lock`). A reader only tries.
+/// (`struct vma_lock`, `struct hugetlb_vma_lock`).
 pub struct OwnedRwSem<P: Platform> {
     class: &'static str,
     lock: Arc<RwLock<P::RawRwSem, ()>>,
@@ -118,6 +118,14 @@ impl<P: Platform> OwnedRwSem<P> {
         let guard = self.lock.try_read_arc()?;
         remark::<P>(format_args!("read-lock {} (tried)", self.class));
         Some(OwnedReadGuard { _guard: guard, _told: Told::new("read-unlock", self.class) })
+    }
+
+    /// Waits to read (`down_read`).
+    #[track_caller]
+    pub fn read(&self) -> OwnedReadGuard<P> {
+        let guard = self.lock.read_arc();
+        remark::<P>(format_args!("read-lock {}", self.class));
+        OwnedReadGuard { _guard: guard, _told: Told::new("read-unlock", self.class) }
     }
 
     /// Waits until nobody reads, and lets everybody in again when `writing` is done.

@@ -116,7 +116,7 @@ pub fn fork_vma<P: Platform>(child: &Mm<P>, task: &Task, parent: &Vma<P>) -> Vma
         || {
             let new =
                 || Arc::new(AnonVma { id: task.next_anon_vma(), root: RwSem::new("anon_vma->rwsem", Vec::new()) });
-            parent.forked(parent.anon_vma().map(|_| new()), child.pgd())
+            parent.forked(parent.anon_vma().map(|_| new()), child)
         },
         |child| child.anon_vma().map_or("none".to_owned(), |anon_vma| format!("anon_vma {:#x}", anon_vma.id.0)),
     )

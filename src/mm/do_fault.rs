@@ -220,6 +220,7 @@ fn __do_fault<'m, P: Platform>(
             match file.behaviour().fault {
                 FaultOp::Shmem => shmem_fault(vmf, file),
                 FaultOp::Filemap | FaultOp::None => filemap_fault(vmf, file),
+                FaultOp::Hugetlb => panic!("a hugetlb VMA has a path of its own"),
             }
         },
         Fetched::words,

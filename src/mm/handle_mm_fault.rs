@@ -34,7 +34,7 @@ pub(super) fn handle_mm_fault<'m, P: Platform>(
             }
             lru_gen_enter_fault(task, lock.vma());
             let result = if lock.vma().flags().contains(VmFlags::HUGETLB) {
-                hugetlb_fault(lock)
+                hugetlb_fault(mm, task, lock, address, flags)
             } else {
                 __handle_mm_fault(mm, task, lock, address, flags)
             };

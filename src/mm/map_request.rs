@@ -6,15 +6,17 @@
 
 use bitflags::bitflags;
 
-use crate::phys::FileId;
+use crate::phys::{FileId, PoolEmpty};
 use crate::platform::{Arc, Platform, enter};
 use crate::x86::VirtAddr;
 
 use super::filemap::{AddressSpace, Behaviour, FaultOp, MapPages, PageMkwrite, Reads, VmaFile};
+use super::hugetlb::{HugetlbVma, huge_bytes, hugetlb_file_setup, hugetlb_reserve_pages, is_hugetlb_request};
 use super::mm_struct::Mm;
 use super::mmap::{MapError, Placement, Protection, find_room};
 use super::vm_flags::VmFlags;
 use super::vma::Vma;
+use super::vma_tree::VmaTree;
 
 bitflags! {
     /// How a mapping is to be made (`MAP_*`, with Linux's bits on x86).
@@ -119,6 +121,11 @@ pub fn do_mmap<P: Platform>(mm: &Mm<P>, request: &MapRequest<P>) -> Result<VirtA
                 return Err(MapError::NoSuchKey);
             }
             let mut vmas = mm.mmap_lock().write();
+            if is_hugetlb_request(request) {
+                let (start, vma) = hugetlbfs_file_mmap(mm, &vmas, request, file)?;
+                vmas.insert(vma);
+                return Ok(start);
+            }
             let (start, end) = find_room::<P>(&vmas, request.placement, request.bytes)?;
             let vma = Vma::new(start, end, vm_flags(request, file)?);
             vmas.insert(match file {
@@ -156,15 +163,14 @@ pub fn mmap<P: Platform>(
 fn file_of<P: Platform>(request: &MapRequest<P>) -> Result<Option<&OpenFile<P>>, MapError> {
     let huge = request.flags.contains(MapFlags::HUGETLB);
     if request.flags.contains(MapFlags::ANONYMOUS) {
-        // The pool of huge pages is empty, as it is until an administrator fills it.
-        return if huge { Err(MapError::NoHugePages) } else { Ok(None) };
+        return Ok(None);
     }
     let file = request.file.as_ref().ok_or(MapError::NoFile)?;
     let page_size = P::GEOMETRY.page_size();
     if !file.offset.is_multiple_of(page_size) {
         return Err(MapError::Invalid);
     }
-    if huge {
+    if huge && !is_hugetlb_request(request) {
         return Err(MapError::NotHugetlbfs);
     }
     if file.offset.checked_add(request.bytes).is_none() {
@@ -211,14 +217,57 @@ fn vm_flags<P: Platform>(request: &MapRequest<P>, file: Option<&OpenFile<P>>) ->
     Ok(properties)
 }
 
+/// A VMA of huge pages of the pool, which are reserved for it (`hugetlb_get_unmapped_area`, `hugetlbfs_file_mmap`). The
+/// length is rounded up; the place must be that of a huge page.
+fn hugetlbfs_file_mmap<P: Platform>(
+    mm: &Mm<P>,
+    vmas: &VmaTree<P>,
+    request: &MapRequest<P>,
+    file: Option<&OpenFile<P>>,
+) -> Result<(VirtAddr, Vma<P>), MapError> {
+    let huge = huge_bytes::<P>();
+    let (start, end) = find_huge_room::<P>(vmas, request)?;
+    let flags = vm_flags(request, file)? | VmFlags::HUGETLB;
+    if flags.contains(VmFlags::GROWSDOWN) {
+        return Err(MapError::StackOfFile);
+    }
+    if file.is_some_and(|file| !file.offset.is_multiple_of(huge)) {
+        return Err(MapError::Invalid);
+    }
+    let first = file.map_or(0, |file| file.offset / huge);
+    let mapping = match file {
+        Some(file) => Arc::clone(&file.mapping),
+        None => hugetlb_file_setup(mm, (start, end)),
+    };
+    let pages = first..first + (end.bytes() - start.bytes()) / huge;
+    let owned = hugetlb_reserve_pages(mm, &mapping, pages, flags).map_err(|PoolEmpty| MapError::NoHugePages)?;
+    let file = VmaFile::new(mapping, start, first << P::GEOMETRY.index_bits, mm.pgd());
+    let vma = Vma::new(start, end, flags).with_file(file).with_hugetlb(HugetlbVma::new(mm, flags, owned));
+    Ok((start, vma))
+}
+
+/// Where huge pages go.
+fn find_huge_room<P: Platform>(vmas: &VmaTree<P>, request: &MapRequest<P>) -> Result<(VirtAddr, VirtAddr), MapError> {
+    let huge = huge_bytes::<P>();
+    let bytes = request.bytes.checked_next_multiple_of(huge).ok_or(MapError::NoRoom)?;
+    let placement = match request.placement {
+        Placement::Fixed(start) if !start.bytes().is_multiple_of(huge) => return Err(MapError::Invalid),
+        fixed @ Placement::Fixed(_) => fixed,
+        Placement::Anywhere => {
+            // With room to align it in.
+            let (start, _) = find_room::<P>(vmas, Placement::Anywhere, bytes.saturating_add(huge))?;
+            Placement::Fixed(VirtAddr::user(start.bytes().next_multiple_of(huge)))
+        }
+    };
+    find_room::<P>(vmas, placement, bytes)
+}
+
 /// Numbers of files that nobody can open: those of shared anonymous memory.
 const UNNAMED: u64 = 1 << 48;
 
 /// The file behind shared anonymous memory (`shmem_zero_setup`): it goes with its last mapping.
 fn shmem_zero_setup<P: Platform>(mm: &Mm<P>, start: VirtAddr, end: VirtAddr) -> Arc<AddressSpace<P>> {
     let (first, end) = (start.page_number(P::GEOMETRY), end.page_number(P::GEOMETRY));
-    // Its first owner and place: unique as long as it is mapped there.
-    let id = FileId(UNNAMED + mm.pgd().number() * (1 << 36) % UNNAMED + first % (1 << 36));
     let behaviour = Behaviour {
         fault: FaultOp::Shmem,
         map_pages: MapPages::Window(16),
@@ -226,7 +275,13 @@ fn shmem_zero_setup<P: Platform>(mm: &Mm<P>, start: VirtAddr, end: VirtAddr) -> 
         reads: Reads::AtOnce,
         readahead_pages: 0,
     };
-    Arc::new(AddressSpace::new(id, end - first, end - first, behaviour))
+    Arc::new(AddressSpace::new(unnamed_file(mm, start), end - first, end - first, behaviour))
+}
+
+/// A number for a file without a name: its first owner and place, unique as long as it is mapped there.
+pub(super) fn unnamed_file<P: Platform>(mm: &Mm<P>, start: VirtAddr) -> FileId {
+    let first = start.page_number(P::GEOMETRY);
+    FileId(UNNAMED + mm.pgd().number() * (1 << 36) % UNNAMED + first % (1 << 36))
 }
 
 /// Whether a file has no name, and goes with its last mapping.

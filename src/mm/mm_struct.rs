@@ -28,6 +28,7 @@ pub struct Mm<P: Platform> {
     rss_anon_pages: P::Counter,
     rss_file_pages: P::Counter,
     rss_shmem_pages: P::Counter,
+    hugetlb_usage: Arc<P::Counter>,
     pgtables_bytes: P::Counter,
     write_protect_seq: P::AtomicU64,
 }
@@ -91,6 +92,7 @@ impl<P: Platform> Mm<P> {
             rss_anon_pages: P::Counter::default(),
             rss_file_pages: P::Counter::default(),
             rss_shmem_pages: P::Counter::default(),
+            hugetlb_usage: Arc::default(),
             pgtables_bytes: P::Counter::default(),
             write_protect_seq: P::AtomicU64::new(0),
         })
@@ -162,6 +164,17 @@ impl<P: Platform> Mm<P> {
             RssKind::File => &self.rss_file_pages,
             RssKind::Shmem => &self.rss_shmem_pages,
         }
+    }
+
+    /// Small pages that are mapped by huge pages of the pool, which count in no RSS (`mm->hugetlb_usage`). Exact when
+    /// nobody faults.
+    pub fn hugetlb_usage(&self) -> i64 {
+        self.hugetlb_usage.read()
+    }
+
+    /// Its counter, which the VMAs keep: another process may unmap a page of theirs.
+    pub(super) fn hugetlb_usage_counter(&self) -> Arc<P::Counter> {
+        Arc::clone(&self.hugetlb_usage)
     }
 
     /// Bytes of page tables below the root. Exact when nobody faults.

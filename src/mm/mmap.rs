@@ -60,8 +60,8 @@ pub enum MapError {
     /// `MAP_HUGETLB` with a file of another file system.
     #[error("EINVAL: only anonymous memory and files of hugetlbfs can be mapped with huge pages of the pool")]
     NotHugetlbfs,
-    /// `MAP_HUGETLB`, and the pool is empty.
-    #[error("ENOMEM: the pool has no huge page")]
+    /// `MAP_HUGETLB`, and the pool cannot promise that many pages.
+    #[error("ENOMEM: the pool has not that many huge pages")]
     NoHugePages,
     /// The range of the file has no end.
     #[error("EOVERFLOW: the file cannot be that large")]

@@ -11,6 +11,7 @@
 //! expand_stack           expand_stack_locked
 //! access_error         access_error, arch_vma_access_permitted
 //! handle_mm_fault      handle_mm_fault > sanitize_fault_flags, lru_gen_enter_fault, mm_account_fault
+//! hugetlb                hugetlb_fault > hugetlb_no_page, hugetlb_wp
 //! walk                   __handle_mm_fault > p4d_alloc, pud_alloc, pmd_alloc
 //! huge_memory              create_huge_pmd, wp_huge_pmd, huge_pmd_set_accessed
 //! handle_pte_fault         handle_pte_fault
@@ -77,6 +78,7 @@ pub use fault_lock::{FaultLock, FaultLockKind};
 pub use filemap::{AddressSpace, Behaviour, FaultOp, IMmap, MapPages, PageMkwrite, Reads, Space, VmaFile, file_word};
 pub use generation::{CowReuse, Generation, VmaLocking};
 pub use huge_memory::{HugeZap, LockedPmd, split_at, zap_huge};
+pub use hugetlb::{HugetlbVma, ResvMap, copy_hugetlb_page_range, hugetlb_zap, unmap_hugepages};
 pub use map_request::{HugeAdvice, MapFlags, MapRequest, OpenFile, OpenMode, do_mmap, mmap};
 pub use migrate::{Migrated, migrate_folio};
 pub use mm_struct::{Mm, MmError, RssKind};

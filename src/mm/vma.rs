@@ -8,12 +8,13 @@
 
 use std::fmt;
 
-use crate::phys::{CpuId, Pfn};
+use crate::phys::CpuId;
 use crate::platform::{Arc, Platform, RaceCell, SetOnce};
 use crate::x86::{EntryFlags, VirtAddr};
 
 use super::anon_vma::AnonVma;
 use super::filemap::{FaultOp, VmaFile};
+use super::hugetlb::{HugetlbVma, hugetlb_vm_op_close, reserved_by};
 use super::map_request::is_unnamed;
 use super::mm_struct::Mm;
 use super::vm_flags::{VmFlags, WriteNotify};
@@ -28,6 +29,8 @@ pub struct Vma<P: Platform> {
     /// The `anon_vma`s of the processes that it was forked from: its pages may be theirs (`anon_vma_chain`).
     inherited: Vec<Arc<AnonVma<P>>>,
     file: Option<VmaFile<P>>,
+    /// What it knows of the pool, if its pages come from there (`VM_HUGETLB`).
+    hugetlb: Option<HugetlbVma<P>>,
     pub(super) lock: VmaLock<P>,
 }
 
@@ -50,6 +53,7 @@ impl<P: Platform> Vma<P> {
             anon_vma: SetOnce::empty(),
             inherited: Vec::new(),
             file: None,
+            hugetlb: None,
             lock: VmaLock::new(),
         }
     }
@@ -63,6 +67,37 @@ impl<P: Platform> Vma<P> {
     /// Its file, if it shows one.
     pub fn file(&self) -> Option<&VmaFile<P>> {
         self.file.as_ref()
+    }
+
+    /// The same, of huge pages of the pool. It shows a file, too.
+    #[must_use]
+    pub fn with_hugetlb(self, hugetlb: HugetlbVma<P>) -> Self {
+        Self { hugetlb: Some(hugetlb), ..self }
+    }
+
+    /// What it knows of the pool.
+    ///
+    /// # Panics
+    /// If its pages do not come from there.
+    pub fn hugetlb(&self) -> &HugetlbVma<P> {
+        self.hugetlb.as_ref().expect("a VMA with VM_HUGETLB was made with what it knows of the pool")
+    }
+
+    /// Its pages come from the pool (`is_vm_hugetlb_page`).
+    pub fn is_hugetlb(&self) -> bool {
+        self.hugetlb.is_some()
+    }
+
+    /// Huge pages of the pool that it has reserved for itself and not used.
+    pub fn hugetlb_reserved(&self) -> u64 {
+        if self.is_hugetlb() { reserved_by(self) } else { 0 }
+    }
+
+    /// The mapping is gone, and so are its entries (`vm_ops->close`).
+    pub fn close(&self, mm: &Mm<P>) {
+        if self.is_hugetlb() {
+            hugetlb_vm_op_close(mm.memory().hstate(), self);
+        }
     }
 
     /// Makes it unfindable from its file, once its entries are gone (`unlink_file_vma`). Whoever walks the file's
@@ -123,11 +158,12 @@ impl<P: Platform> Vma<P> {
     }
 
     /// A VMA like this one for the address space of a child (`vm_area_dup`). Its pages may be from every `anon_vma`
-    /// that this one's are from, and new ones will be from `own` (`anon_vma_fork`); `root` is its root table. The
-    /// child's pages are not locked in memory.
-    pub(super) fn forked(&self, own: Option<Arc<AnonVma<P>>>, root: Pfn) -> Self {
+    /// that this one's are from, and new ones will be from `own` (`anon_vma_fork`). The child's pages are not locked in
+    /// memory, and it has reserved none of the pool.
+    pub(super) fn forked(&self, own: Option<Arc<AnonVma<P>>>, mm: &Mm<P>) -> Self {
         let mut child = Self::new(self.start(), self.end(), self.flags() - (VmFlags::LOCKED | VmFlags::LOCKONFAULT));
-        child.file = self.file.as_ref().map(|file| file.of_root(root));
+        child.file = self.file.as_ref().map(|file| file.of_root(mm.pgd()));
+        child.hugetlb = self.hugetlb.as_ref().map(|_| HugetlbVma::new(mm, self.flags(), None));
         if let Some(own) = own {
             child.inherited = self.anon_vmas().map(Arc::clone).collect();
             child.anon_vma = SetOnce::with(own);
@@ -149,8 +185,11 @@ impl<P: Platform> Vma<P> {
     /// pages, it must learn which ones are dirty.
     pub fn write_notify(&self) -> WriteNotify {
         match &self.file {
-            Some(file) if file.mapping().behaviour().fault != FaultOp::Shmem => WriteNotify::Yes,
-            Some(_) | None => WriteNotify::No,
+            Some(file) => match file.mapping().behaviour().fault {
+                FaultOp::Filemap | FaultOp::None => WriteNotify::Yes,
+                FaultOp::Shmem | FaultOp::Hugetlb => WriteNotify::No,
+            },
+            None => WriteNotify::No,
         }
     }
 
@@ -164,6 +203,7 @@ impl<P: Platform> Vma<P> {
         assert!(self.start() < at && at < self.end(), "{at} is not inside {self:?}");
         let mut upper = Self::new(at, self.end(), self.flags());
         upper.file = self.file.as_ref().map(|file| file.of_root(file.root()));
+        upper.hugetlb = self.hugetlb.as_ref().map(HugetlbVma::other_part);
         if let Some(anon_vma) = self.anon_vma() {
             upper.anon_vma = SetOnce::with(Arc::clone(anon_vma));
             upper.inherited.clone_from(&self.inherited);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::mm::CowReuse;
+use crate::mm::{CowReuse, Vma};
 use crate::phys::{Mapping, PageState};
 use crate::platform::Platform;
 use crate::x86::VirtAddr;
@@ -76,7 +76,8 @@ pub(super) fn isolated<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
 }
 
 fn seen<P: Platform>(quiet: &Quiet<'_, P>, here: &Allowed<'_>, address: VirtAddr) -> Vec<Seen> {
-    let mut seen = vec![Seen { value: word(quiet, address), allowed: here.finally(address) }];
+    let finally = || Seen { value: word(quiet, address), allowed: here.finally(address) };
+    let mut seen: Vec<Seen> = (!was_taken_away(quiet, address)).then(finally).into_iter().collect();
     for (log, events) in quiet.ghost.iter().enumerate() {
         for (event, what) in events.events.iter().enumerate() {
             if let GhostEvent::Loaded(of, value) = what
@@ -87,4 +88,12 @@ fn seen<P: Platform>(quiet: &Quiet<'_, P>, here: &Allowed<'_>, address: VirtAddr
         }
     }
     seen
+}
+
+/// Whether the kernel has unmapped the page there for the sake of the parent (`unmap_ref_private`): then it holds
+/// nothing, and whoever looks gets SIGBUS.
+fn was_taken_away<P: Platform>(quiet: &Quiet<'_, P>, address: VirtAddr) -> bool {
+    let vmas = quiet.mm.mmap_lock().read();
+    let is_unmapped = |vma: &Vma<P>| vma.contains(address) && vma.is_hugetlb() && vma.hugetlb().is_unmapped();
+    quiet.layout.frame_for::<P>(address).is_none() && vmas.iter().any(is_unmapped)
 }

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::mm::FaultOp;
+use crate::phys::Pfn;
 use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
@@ -222,8 +224,17 @@ pub(super) fn word<P: Platform>(quiet: &Quiet<'_, P>, address: VirtAddr) -> u64 
     if let Some((file, byte)) = in_file(address) {
         let file = &quiet.files.files[file.0 as usize];
         let (index, word) = (byte / P::GEOMETRY.page_size(), (byte % P::GEOMETRY.page_size() / 8) as usize);
-        return match file.peek(index) {
+        let cached = match file.behaviour().fault {
+            // The slots are huge pages.
+            FaultOp::Hugetlb => {
+                let within = index & (P::GEOMETRY.entries() as u64 - 1);
+                file.peek(index >> P::GEOMETRY.index_bits).map(|head| Pfn::truncate(head.number() + within))
+            }
+            FaultOp::Filemap | FaultOp::Shmem | FaultOp::None => file.peek(index),
+        };
+        return match cached {
             Some(pfn) => super::folios::word_at(quiet.mm.memory(), pfn, word),
+            None if file.behaviour().fault == FaultOp::Hugetlb => 0,
             None => file.word_on_disk(index, word),
         };
     }

@@ -8,11 +8,11 @@ use crate::x86::{EntryFlags, PmdState, PmdVal, PteVal, VirtAddr};
 use super::folios::{leads_to, word_at};
 use super::layout::Quiet;
 
-/// Huge entries of a user's own folios, with the addresses that they translate from.
+/// Huge entries of a user's own folios, those of the hugetlb pool apart, with the addresses that they translate from.
 pub(super) fn counted<P: Platform>(quiet: &Quiet<'_, P>) -> impl Iterator<Item = (VirtAddr, PmdVal)> {
     let zero = quiet.mm.machine().huge_zero().get();
     let all = quiet.layout.huge.iter().map(|(address, entry)| (*address, *entry));
-    all.filter(move |(_, entry)| Some(entry.pfn()) != zero)
+    all.filter(move |(address, entry)| Some(entry.pfn()) != zero && !quiet.layout.hugetlb.contains(address))
 }
 
 pub(super) fn one_of_three<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::platform::Platform;
 
 use super::layout::Quiet;
-use super::{cow, files, folios, ghost, huge, ledgers, rights, tables};
+use super::{cow, files, folios, ghost, huge, hugetlb, ledgers, rights, tables};
 
 /// A statement about an address space at rest.
 pub struct Invariant<P: Platform> {
@@ -36,7 +36,8 @@ pub type Evaluated = BTreeMap<&'static str, u64>;
 /// What holds whenever nobody runs.
 pub fn at_rest<P: Platform>() -> Vec<Invariant<P>> {
     let invariant = |id, words, check| Invariant { id, words, check };
-    vec![
+    let mut all = of_the_pool();
+    all.extend([
         invariant("D1", "a table page has exactly one owner", tables::one_owner::<P>),
         invariant("D2", "a PMD entry is empty, a table or a huge page", huge::one_of_three::<P>),
         invariant("D5", "a linked table was set up before it was linked", tables::set_up::<P>),
@@ -79,6 +80,43 @@ pub fn at_rest<P: Platform>() -> Vec<Invariant<P>> {
         invariant("D52", "each fault releases the fault lock exactly once", ledgers::fault_lock::<P>),
         invariant("D54", "each fault is counted exactly once", ledgers::counted_once::<P>),
         invariant("D57", "no charge leaks", files::charges::<P>),
+    ]);
+    all
+}
+
+/// What holds of the hugetlb pool and its folios.
+fn of_the_pool<P: Platform>() -> Vec<Invariant<P>> {
+    let invariant = |id, words, check| Invariant { id, words, check };
+    vec![
+        invariant(
+            "D14",
+            "a hugetlb entry names a folio of the pool that is in use",
+            hugetlb::only_folios_of_the_pool::<P>,
+        ),
+        invariant(
+            "D15",
+            "mapcount of a folio of the pool is the number of entries that map it",
+            hugetlb::mapcount::<P>,
+        ),
+        invariant(
+            "D17",
+            "a folio of the pool has no reference but its entries' and its file's",
+            hugetlb::refcount::<P>,
+        ),
+        invariant("D18", "hugetlb_usage counts the pages that the pool's folios map", hugetlb::usage::<P>),
+        invariant("D24", "a folio of the pool that is mapped is findable", hugetlb::findable::<P>),
+        invariant(
+            "D26",
+            "who can write to a folio of the pool has it for himself, or shares it",
+            hugetlb::writable::<P>,
+        ),
+        invariant(
+            "D27",
+            "an exclusive folio of the pool has exactly one mapping",
+            hugetlb::exclusive_is_mapped_once::<P>,
+        ),
+        invariant("D57", "a folio of the pool is free or in use", hugetlb::pool::<P>),
+        invariant("D57", "no reservation of the pool leaks", hugetlb::reservations::<P>),
     ]
 }
 

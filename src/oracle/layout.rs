@@ -1,9 +1,9 @@
 //! What the tables of an address space say, read when nobody runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mm::{EntryAt, FaultCounts, Mm};
-use crate::phys::Pfn;
+use crate::phys::{PageState, Pfn, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform};
 use crate::x86::{PmdVal, PteVal, TableVal, VirtAddr};
 
@@ -23,7 +23,9 @@ pub struct Layout {
     pub pmds: BTreeMap<VirtAddr, PmdVal>,
     /// Those of them that map a huge page.
     pub huge: BTreeMap<VirtAddr, PmdVal>,
-    /// PMD tables, with how many of their entries map a huge page.
+    /// Those of them that map a folio of the hugetlb pool.
+    pub hugetlb: BTreeSet<VirtAddr>,
+    /// PMD tables, with how many of their entries map a huge page that is not of the pool: each has a deposit.
     pub pmd_tables: BTreeMap<Pfn, usize>,
     /// Tables that are deposited for huge entries.
     pub deposits: Vec<Pfn>,
@@ -71,11 +73,18 @@ impl Layout {
         small.map(|(address, entry)| (*address, entry.pfn())).chain(self.huge.iter().flat_map(below))
     }
 
-    fn add_pmd(&mut self, table: Pfn, address: VirtAddr, entry: PmdVal) {
+    fn add_pmd<P: Platform>(&mut self, memory: &PhysMem<P>, table: Pfn, address: VirtAddr, entry: PmdVal) {
         self.pmds.insert(address, entry);
         if entry.is_huge() {
             self.huge.insert(address, entry);
-            *self.pmd_tables.entry(table).or_default() += 1;
+            match memory.page(entry.pfn()).state() {
+                PageState::Hugetlb | PageState::Pool => {
+                    self.hugetlb.insert(address);
+                }
+                PageState::Free | PageState::Reserved | PageState::User | PageState::Table { .. } => {
+                    *self.pmd_tables.entry(table).or_default() += 1;
+                }
+            }
             *self.mappings.entry(entry.pfn()).or_default() += 1;
         }
     }
@@ -100,7 +109,7 @@ impl Layout {
             let bits = mm.entry(EntryAt { index, ..table }).load(Ordering::Relaxed);
             let pmd = PmdVal::from_bits(bits);
             if table.level == 2 && !pmd.is_none() {
-                self.add_pmd(table.table, VirtAddr::user(translates), pmd);
+                self.add_pmd(mm.memory(), table.table, VirtAddr::user(translates), pmd);
             }
             match (table.level, TableVal::from_bits(bits).target()) {
                 (2, _) if pmd.is_huge() => {}

@@ -42,6 +42,8 @@ pub(super) fn nothing_left<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, Str
         ("RSS of anonymous memory", quiet.mm.rss(RssKind::Anon)),
         ("RSS of files", quiet.mm.rss(RssKind::File)),
         ("RSS of shared memory", quiet.mm.rss(RssKind::Shmem)),
+        ("hugetlb usage", quiet.mm.hugetlb_usage()),
+        ("reserved huge pages", memory.hstate().resv_huge_pages() as i64),
         ("charged pages", memory.memcg().charged_pages() as i64),
         ("pages on the LRU lists", memory.lru().listed() as i64),
     ] {
@@ -51,16 +53,17 @@ pub(super) fn nothing_left<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, Str
     }
     for (pfn, page) in memory.pages() {
         let state = page.state();
-        if state != PageState::Free && state != PageState::Reserved {
+        if !matches!(state, PageState::Free | PageState::Reserved | PageState::Pool) {
             return Err(format!("frame {pfn} is still {state:?}"));
         }
     }
     let (free, frames) = (memory.zone().free_frames(), memory.frames());
     let reserved = memory.pages().filter(|(_, page)| page.state() == PageState::Reserved).count();
-    // The zero page and the huge one are never free.
-    if free + reserved == frames {
+    let pool = memory.hstate().free_huge_pages() * P::GEOMETRY.entries();
+    // The zero page and the huge one are never free, and what is in the pool stays there.
+    if free + reserved + pool == frames {
         Ok(1)
     } else {
-        Err(format!("{free} of {frames} frames are free, and {reserved} zero"))
+        Err(format!("{free} of {frames} frames are free, {reserved} zero, and {pool} in the pool"))
     }
 }

@@ -8,6 +8,7 @@ mod files;
 mod folios;
 mod ghost;
 mod huge;
+mod hugetlb;
 mod invariant;
 mod layout;
 mod ledgers;

@@ -3,7 +3,7 @@
 //! A word of a file that is mapped shared is one word, whichever address shows it: the ghost knows it by an address of
 //! its own. A word of a private mapping is its own word from the first store on; until then it is the file's.
 
-use crate::mm::{AddressSpace, FaultOp, file_word};
+use crate::mm::{AddressSpace, file_word};
 use crate::phys::FileId;
 use crate::platform::{Arc, Geometry, Platform};
 use crate::x86::VirtAddr;
@@ -63,7 +63,7 @@ impl Shows {
         first: u64,
         sharing: Sharing,
     ) -> Self {
-        let stored_pages = if mapping.behaviour().fault == FaultOp::Shmem { 0 } else { mapping.size_pages() };
+        let stored_pages = if mapping.behaviour().fault.has_storage() { mapping.size_pages() } else { 0 };
         Self { start, end, file: mapping.id(), first, sharing, stored_pages, geometry: P::GEOMETRY }
     }
 

@@ -6,6 +6,10 @@
 //!   page is counted by that page, what maps the whole by the head's `entire_mapcount`.
 //! - I2 (D9). The tables deposited for the huge entries of a PMD table form a list that begins at the PMD table's page;
 //!   the lock of the PMD table guards it.
+//!
+//! # Memory ordering
+//! - O1. `entire_mapcount` is changed by `AcqRel` updates and read with `Acquire`: whoever finds one huge entry left
+//!   sees what was done through the others, which may stand in tables with other locks (as O2 of `page`).
 
 use std::fmt;
 
@@ -57,13 +61,13 @@ impl<P: Platform> Compound<P> {
     }
 
     pub(super) fn entire_mapcount(&self) -> i64 {
-        // ORDER none: an answer about now; who acts on it holds what keeps it true.
-        self.entire_mapcount.load(Ordering::Relaxed).cast_signed()
+        // ORDER O1: pairs with `add_entire_mapcount`.
+        self.entire_mapcount.load(Ordering::Acquire).cast_signed()
     }
 
     pub(super) fn add_entire_mapcount(&self, entries: i64) {
-        // ORDER none: the lock of the PMD table that the entry is in orders it.
-        self.entire_mapcount.fetch_add(entries.cast_unsigned(), Ordering::Relaxed);
+        // ORDER O1: pairs with itself, and with `entire_mapcount`.
+        self.entire_mapcount.fetch_add(entries.cast_unsigned(), Ordering::AcqRel);
     }
 
     pub(super) fn anon_exclusive(&self) -> &RaceCell<P, bool> {
@@ -76,9 +80,14 @@ impl<P: Platform> Compound<P> {
 
     /// The frame is free, and nothing of a folio.
     pub(super) fn reset(&self) {
+        self.reset_users();
+        self.set(0, 0);
+    }
+
+    /// Nobody uses the folio any more; its frames stay together.
+    pub(super) fn reset_users(&self) {
         let entire = self.entire_mapcount();
         assert!(entire == 0, "D21: a folio that {entire} huge entries map was freed");
-        self.set(0, 0);
         self.anon_exclusive.set(false);
     }
 }

@@ -21,6 +21,8 @@ pub struct PhysConfig {
     pub memcg_limit_pages: u64,
     /// Pages that a CPU charges at a time (`MEMCG_CHARGE_BATCH`).
     pub memcg_batch_pages: u64,
+    /// Huge pages that are set aside at boot for hugetlb mappings (`hugepages=` on the command line).
+    pub nr_hugepages: usize,
 }
 
 impl PhysConfig {
@@ -35,6 +37,7 @@ impl PhysConfig {
             lru_batch: 15,
             memcg_limit_pages: u64::MAX / 2,
             memcg_batch_pages: 64,
+            nr_hugepages: 0,
         }
     }
 }

@@ -51,14 +51,16 @@ impl<P: Platform> PhysMem<P> {
 
     /// Sets every word of a folio that only the caller can reach to zero (`clear_huge_page`).
     pub fn clear_huge(&self, head: Pfn) {
-        self.frames_of_folio(head).for_each(|frame| self.clear_page(frame));
+        remark::<P>(format_args!("clear the folio: {} pages of zero", 1_u64 << self.page(head).order()));
+        self.frames_of_folio(head).for_each(|frame| self.clear_words(frame));
     }
 
     /// Copies a user's folio to one that only the caller can reach (`copy_user_huge_page`). Users may store to the
     /// source meanwhile.
     pub fn copy_huge(&self, to: Pfn, from: Pfn) {
+        remark::<P>(format_args!("copy the folio: {} pages of {from}", 1_u64 << self.page(from).order()));
         for (to, from) in self.frames_of_folio(to).zip(self.frames_of_folio(from)) {
-            self.copy_page(to, from);
+            self.copy_words(to, from);
         }
     }
 

@@ -15,6 +15,7 @@ use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
 use super::address::Pfn;
 use super::config::PhysConfig;
 use super::cpu::CpuId;
+use super::hstate::{Hstate, Restore};
 use super::lru::Lru;
 use super::memcg::MemCgroup;
 use super::page::{Page, PageState};
@@ -32,22 +33,26 @@ pub struct PhysMem<P: Platform> {
     zone: Zone<P>,
     lru: Lru<P>,
     memcg: MemCgroup<P>,
+    hstate: Hstate<P>,
 }
 
 impl<P: Platform> PhysMem<P> {
-    /// Memory of `config.frames` frames, all free.
+    /// Memory of `config.frames` frames, all free but for those that are set aside for hugetlb mappings.
     ///
     /// # Errors
     /// The host's reason if it has not that much memory.
     pub fn new(config: &PhysConfig) -> Result<Self, io::Error> {
-        Ok(Self {
+        let memory = Self {
             first: config.first,
             words: P::words(config.frames * P::GEOMETRY.entries())?,
             mem_map: (0..config.frames).map(|_| Page::new()).collect(),
             zone: Zone::new(config),
             lru: Lru::new(config),
             memcg: MemCgroup::new(config),
-        })
+            hstate: Hstate::new(config),
+        };
+        memory.hugetlb_hstate_alloc_pages(config.nr_hugepages);
+        Ok(memory)
     }
 
     /// Frames in all.
@@ -100,6 +105,11 @@ impl<P: Platform> PhysMem<P> {
         &self.memcg
     }
 
+    /// The pool of huge pages of hugetlb mappings.
+    pub fn hstate(&self) -> &Hstate<P> {
+        &self.hstate
+    }
+
     /// A frame with one reference; its words are whatever they were (`alloc_pages` of order 0).
     ///
     /// # Errors
@@ -124,8 +134,13 @@ impl<P: Platform> PhysMem<P> {
     /// Sets every word of a frame that only the caller can reach to zero.
     #[track_caller]
     pub fn clear_page(&self, pfn: Pfn) {
-        self.page(pfn).contents_written();
         remark::<P>(format_args!("clear the page: {} words of zero", P::GEOMETRY.entries()));
+        self.clear_words(pfn);
+    }
+
+    #[track_caller]
+    pub(super) fn clear_words(&self, pfn: Pfn) {
+        self.page(pfn).contents_written();
         for word in 0..P::GEOMETRY.entries() {
             // ORDER none: O1.
             self.word(pfn, word).store(0, Ordering::Relaxed);
@@ -148,8 +163,13 @@ impl<P: Platform> PhysMem<P> {
     /// source meanwhile.
     #[track_caller]
     pub fn copy_page(&self, to: Pfn, from: Pfn) {
-        self.page(to).contents_written();
         remark::<P>(format_args!("copy the page: {} words of {from}", P::GEOMETRY.entries()));
+        self.copy_words(to, from);
+    }
+
+    #[track_caller]
+    pub(super) fn copy_words(&self, to: Pfn, from: Pfn) {
+        self.page(to).contents_written();
         for index in 0..P::GEOMETRY.entries() {
             // ORDER none: O1; the source's words are user data.
             self.word(to, index).store(self.word(from, index).load(Ordering::Relaxed), Ordering::Relaxed);
@@ -160,6 +180,9 @@ impl<P: Platform> PhysMem<P> {
     pub fn put_page(&self, cpu: CpuId, pfn: Pfn) {
         let head = self.folio_of(pfn);
         if self.page(head).put() {
+            if self.page(head).state() == PageState::Hugetlb {
+                return self.free_huge_folio(head, Restore::No);
+            }
             self.lru.remove(self.index(head));
             self.memcg.uncharge_pages(cpu, 1 << self.page(head).order());
             self.free(cpu, head);
@@ -228,6 +251,7 @@ fn purpose(state: PageState) -> Purpose {
     match state {
         PageState::Table { .. } | PageState::Reserved => Purpose::Table,
         PageState::User | PageState::Free => Purpose::User,
+        PageState::Hugetlb | PageState::Pool => Purpose::Huge,
     }
 }
 

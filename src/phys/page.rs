@@ -7,6 +7,9 @@
 //!          alloc                          last put / table free
 //!   Free ---------> User or Table(level) ----------------------> Free, generation + 1
 //!   Reserved (the zero page; never freed)
+//!
+//!          dequeue                last put
+//!   Pool -----------> Hugetlb ----------------> Pool, generation + 1 (set aside at boot, never Free again)
 //! ```
 //!
 //! # Invariants
@@ -45,6 +48,10 @@ pub enum PageState {
         /// The level.
         level: u32,
     },
+    /// A user, by a folio of the hugetlb pool.
+    Hugetlb,
+    /// Nobody: it is a part of a folio that waits in the hugetlb pool.
+    Pool,
 }
 
 impl Word for PageState {
@@ -54,6 +61,8 @@ impl Word for PageState {
             Self::Reserved => 1,
             Self::User => 2,
             Self::Table { level } => 2 + u64::from(level),
+            Self::Hugetlb => 7,
+            Self::Pool => 8,
         }
     }
 
@@ -62,6 +71,8 @@ impl Word for PageState {
             0 => Self::Free,
             1 => Self::Reserved,
             2 => Self::User,
+            7 => Self::Hugetlb,
+            8 => Self::Pool,
             table => Self::Table { level: u32::try_from(table - 2).expect("there are at most 4 levels") },
         }
     }
@@ -343,6 +354,29 @@ impl<P: Platform> Page<P> {
         before == 1
     }
 
+    /// The frame leaves the hugetlb pool; the references are the head's.
+    pub(super) fn leave_pool(&self, cpu: CpuId) {
+        let before = self.state.get();
+        assert!(before == PageState::Pool, "D57: a frame of the hugetlb pool was {before:?}");
+        self.state.set(PageState::Hugetlb);
+        if P::CHECKED {
+            self.allocated_by.set(cpu.index() as u64);
+        }
+        if self.from_head() == 0 {
+            // ORDER O1: as `begin`.
+            self.refcount.store(1, Ordering::Release);
+        }
+    }
+
+    /// The frame goes back to the hugetlb pool, still a part of its folio.
+    pub(super) fn enter_pool(&self) {
+        self.set_mapping(Mapping::None, 0);
+        self.folio.reset();
+        self.compound.reset_users();
+        self.state.set(PageState::Pool);
+        self.generation.set(self.generation.get() + 1);
+    }
+
     pub(super) fn end(&self) {
         let mapcount = self.mapcount();
         assert!(mapcount == 0, "D21: a page that {mapcount} entries map was freed");
@@ -367,8 +401,8 @@ mod tests {
 
     #[test]
     fn states_and_mappings_survive_their_words() {
-        let states = [PageState::Free, PageState::Reserved, PageState::User, PageState::Table { level: 4 }];
-        for state in states {
+        let states = [PageState::Free, PageState::Reserved, PageState::User, PageState::Hugetlb, PageState::Pool];
+        for state in states.into_iter().chain((1..=4).map(|level| PageState::Table { level })) {
             assert_eq!(PageState::from_word(state.into_word()), state);
         }
         let anon = [AnonVmaId(0), AnonVmaId(7 << 32)].map(Mapping::Anon);

@@ -66,7 +66,7 @@ pub enum ShapeName {
     FourLevels,
 }
 
-/// A mapping of anonymous private memory.
+/// A mapping of anonymous memory, private unless it says otherwise; with `HUGETLB`, of huge pages of the pool.
 #[derive(Clone, Copy, Debug)]
 pub struct VmaSpec {
     /// Its first page.
@@ -210,6 +210,11 @@ pub enum Op {
         /// Huge pages.
         folios: usize,
     },
+    /// Before the world begins: so many huge pages are set aside for hugetlb mappings.
+    StockHugetlb {
+        /// Huge pages.
+        folios: usize,
+    },
     /// The system call.
     Munmap {
         /// The first page.
@@ -287,6 +292,11 @@ pub const fn clear_refs(page: u64, pages: u64) -> Op {
 /// Keeps huge pages for the CPU of an actor.
 pub const fn stock_huge(actor: usize, folios: usize) -> Op {
     Op::StockHuge { actor, folios }
+}
+
+/// Sets huge pages aside for hugetlb mappings.
+pub const fn stock_hugetlb(folios: usize) -> Op {
+    Op::StockHugetlb { folios }
 }
 
 /// The system call `munmap`.

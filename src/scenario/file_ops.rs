@@ -1,7 +1,10 @@
 //! What a scenario does with files: mapping them and cutting them short.
 
 use crate::actors;
-use crate::mm::{AddressSpace, Protection, Task, VmFlags, Vma, VmaFile};
+use crate::mm::{
+    AddressSpace, FaultOp, MapFlags, MapRequest, OpenFile, OpenMode, Placement, Protection, Task, VmFlags, Vma,
+    VmaFile, do_mmap,
+};
 use crate::oracle::{Files, GhostEvent, GhostLog, Sharing, Shows, cut_away};
 use crate::phys::FileId;
 use crate::platform::{Arc, Platform};
@@ -23,6 +26,7 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         | Op::Execute { .. }
         | Op::ClearRefs { .. }
         | Op::StockHuge { .. }
+        | Op::StockHugetlb { .. }
         | Op::Age { .. }
         | Op::Dontneed { .. }
         | Op::MarkNuma { .. }
@@ -88,6 +92,10 @@ pub(super) fn perform<P: Platform>(world: &World<P>, task: &Task, op: Op, log: &
         return "truncated".to_owned();
     }
     if let Op::MapFile(map) = op {
+        if file.behaviour().fault == FaultOp::Hugetlb {
+            map_huge(world, &map, file);
+            return "mapped".to_owned();
+        }
         let (start, end) = range::<P>(&map);
         let root = world.mm.pgd();
         let vma = Vma::new(start, end, flags(map.protection, map.sharing));
@@ -95,6 +103,23 @@ pub(super) fn perform<P: Platform>(world: &World<P>, task: &Task, op: Op, log: &
         world.mm.mmap_lock().write().insert(vma);
     }
     "mapped".to_owned()
+}
+
+/// Huge pages are reserved when they are mapped, so the system call itself does it.
+fn map_huge<P: Platform>(world: &World<P>, map: &FileMap, file: &Arc<AddressSpace<P>>) {
+    let (start, end) = range::<P>(map);
+    let sharing = match map.sharing {
+        Sharing::Shared => MapFlags::SHARED,
+        Sharing::Private => MapFlags::PRIVATE,
+    };
+    let offset = map.pgoff * P::GEOMETRY.page_size();
+    let request = MapRequest {
+        placement: Placement::Fixed(start),
+        flags: sharing,
+        file: Some(OpenFile { mapping: Arc::clone(file), mode: OpenMode::ReadWrite, offset }),
+        ..MapRequest::anonymous(end.bytes() - start.bytes(), map.protection)
+    };
+    do_mmap(&world.mm, &request).expect("the pool has what a scenario maps");
 }
 
 fn flags(protection: Protection, sharing: Sharing) -> VmFlags {

@@ -24,6 +24,7 @@ mod file_truncate;
 mod file_write;
 mod huge;
 mod huge_g2;
+mod hugetlb;
 mod read_write;
 mod same_pte;
 mod shown_by;
@@ -35,7 +36,7 @@ mod vma_lock;
 pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part, check_without};
 pub use definition::{
     Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, dontneed, execute,
-    in_child, map_file, mark_numa, migrate, munmap, peek, read, truncate, write,
+    in_child, map_file, mark_numa, migrate, munmap, peek, read, stock_hugetlb, truncate, write,
 };
 pub use left::{BadLeft, Left};
 pub use library::library;

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! says what each actor's operations returned, whose page every mapped page is in the end, and how many pages and
-//! tables the actors allocated and freed, and, if any, how many huge pages. `zero` is the zero page; a page that the
-//! set-up allocated is `setup`'s.
+//! tables the actors allocated and freed, and, if any, how many huge pages, of the buddy allocator or of the hugetlb
+//! pool. `zero` is the zero page; a page that the set-up allocated is `setup`'s.
 
 use std::fmt;
 
@@ -28,6 +28,8 @@ pub struct Outcome {
     pub table_frames: (i64, i64),
     /// Huge pages that the actors allocated, and that were freed.
     pub huge_folios: (i64, i64),
+    /// Huge pages that the actors took from the hugetlb pool, and that went back.
+    pub hugetlb_folios: (i64, i64),
 }
 
 impl fmt::Display for Outcome {
@@ -41,10 +43,12 @@ impl fmt::Display for Outcome {
         }
         let ((pages, pages_freed), (tables, tables_freed)) = (self.user_frames, self.table_frames);
         write!(formatter, "+{pages} -{pages_freed} pages; +{tables} -{tables_freed} tables")?;
-        match self.huge_folios {
-            (0, 0) => Ok(()),
-            (huge, huge_freed) => write!(formatter, "; +{huge} -{huge_freed} huge"),
+        for (name, folios) in [("huge", self.huge_folios), ("hugetlb", self.hugetlb_folios)] {
+            if folios != (0, 0) {
+                write!(formatter, "; +{} -{} {name}", folios.0, folios.1)?;
+            }
         }
+        Ok(())
     }
 }
 

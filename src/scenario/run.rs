@@ -118,19 +118,21 @@ fn ask_the_oracle<P: Platform>(
 
 /// Frames and huge pages allocated and freed so far.
 #[derive(Clone, Copy)]
-struct Frames([(i64, i64); 3]);
+struct Frames([(i64, i64); 4]);
 
 impl Frames {
     fn of<P: Platform>(world: &World<P>) -> Self {
         let zone = world.mm.memory().zone();
         let purposes = [Purpose::User, Purpose::Table, Purpose::Huge];
-        Self(purposes.map(|purpose| (zone.allocated(purpose), zone.freed(purpose))))
+        let [user, table, huge] = purposes.map(|purpose| (zone.allocated(purpose), zone.freed(purpose)));
+        let hstate = world.mm.memory().hstate();
+        Self([user, table, huge, (hstate.allocated(), hstate.freed())])
     }
 
     fn since(self, before: Self) -> Outcome {
-        let [user_frames, table_frames, huge_folios] =
-            [0, 1, 2].map(|of| (self.0[of].0 - before.0[of].0, self.0[of].1 - before.0[of].1));
-        Outcome { user_frames, table_frames, huge_folios, ..Outcome::default() }
+        let [user_frames, table_frames, huge_folios, hugetlb_folios] =
+            [0, 1, 2, 3].map(|of| (self.0[of].0 - before.0[of].0, self.0[of].1 - before.0[of].1));
+        Outcome { user_frames, table_frames, huge_folios, hugetlb_folios, ..Outcome::default() }
     }
 }
 

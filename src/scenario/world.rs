@@ -1,7 +1,7 @@
 //! The world of a scenario: a machine just large enough, an address space, and one CPU for each actor and the set-up.
 
 use crate::actors;
-use crate::mm::{AddressSpace, Migrated, Mm, Process, Task, Vma};
+use crate::mm::{AddressSpace, MapFlags, MapRequest, Migrated, Mm, Placement, Process, Task, VmFlags, Vma, do_mmap};
 use crate::oracle::{Files, GhostEvent, GhostLog};
 use crate::phys::{CpuId, Pfn, PhysConfig, Purpose};
 use crate::platform::{Arc, Platform};
@@ -32,12 +32,14 @@ impl<P: Platform> World<P> {
         let users = |ops: &[Op]| users(ops) + accesses(ops) * frames_of_an_access(&files);
         let small: usize = programs().map(|ops| users(ops) + tables::<P>(ops)).sum();
         let huge: usize = scenario.setup.iter().map(|op| huge_folios(*op).1).sum();
-        let frames = small + huge * P::GEOMETRY.entries();
+        let nr_hugepages = scenario.setup.iter().map(|op| hugetlb_folios(*op)).sum::<usize>();
+        let frames = small + (huge + nr_hugepages) * P::GEOMETRY.entries();
         let forks = programs().flatten().any(|op| *op == Op::Fork);
         // The zero page and the root tables come before all others.
         let config = PhysConfig {
             pcp_batch: 1,
             memcg_batch_pages: 1 << 16,
+            nr_hugepages,
             ..PhysConfig::linux(Pfn::truncate(0x100), frames + 2 + usize::from(forks), setup_cpu.index() + 1)
         };
         let machine = Arc::new(Machine::boot(&config).expect("a checker's memory is an array"));
@@ -55,10 +57,7 @@ impl<P: Platform> World<P> {
             mm.memory().zone().prefill(cpu, Purpose::Table, tables::<P>(ops));
             mm.memory().memcg().prefill(cpu, users(ops) as u64);
         }
-        for VmaSpec { page, pages, protection, flags } in scenario.vmas {
-            let (start, end) = (page_address::<P>(*page), page_address::<P>(*page).offset(pages * page_size::<P>()));
-            mm.mmap_lock().write().insert(Vma::new(start, end, protection.vm_flags() | *flags));
-        }
+        scenario.vmas.iter().for_each(|spec| map(&mm, spec));
         Self { mm, child, setup_cpu, files, specs }
     }
 
@@ -72,6 +71,26 @@ impl<P: Platform> World<P> {
     pub(super) fn child(&self) -> &Mm<P> {
         self.child.as_ref().expect("who acts in a child has a scenario that forks")
     }
+}
+
+/// Maps what a scenario describes; huge pages of the pool are reserved, so the system call itself does it.
+fn map<P: Platform>(mm: &Mm<P>, VmaSpec { page, pages, protection, flags }: &VmaSpec) {
+    let (start, bytes) = (page_address::<P>(*page), pages * page_size::<P>());
+    if !flags.contains(VmFlags::HUGETLB) {
+        let vma = Vma::new(start, start.offset(bytes), protection.vm_flags() | *flags);
+        return mm.mmap_lock().write().insert(vma);
+    }
+    let sharing = if flags.contains(VmFlags::SHARED) { MapFlags::SHARED } else { MapFlags::PRIVATE };
+    let mut how = sharing | MapFlags::ANONYMOUS | MapFlags::HUGETLB;
+    how.set(MapFlags::NORESERVE, flags.contains(VmFlags::NORESERVE));
+    let request =
+        MapRequest { placement: Placement::Fixed(start), flags: how, ..MapRequest::anonymous(bytes, *protection) };
+    do_mmap(mm, &request).expect("the pool has what a scenario maps");
+}
+
+/// Huge pages that an operation sets aside for hugetlb mappings.
+fn hugetlb_folios(op: Op) -> usize {
+    if let Op::StockHugetlb { folios } = op { folios } else { 0 }
 }
 
 /// Huge pages that an operation keeps for the CPU of an actor.
@@ -104,7 +123,7 @@ fn in_any_process(op: Op) -> Op {
 fn needs_no_frame(op: Op) -> bool {
     matches!(op, Op::Peek { .. } | Op::Munmap { .. } | Op::Age { .. } | Op::Dontneed { .. } | Op::MarkNuma { .. })
         || matches!(op, Op::ExitChild | Op::MapFile(_) | Op::Truncate { .. })
-        || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. })
+        || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. } | Op::StockHugetlb { .. })
 }
 
 fn page_size<P: Platform>() -> u64 {
@@ -180,7 +199,7 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
             actors::clear_refs(mm, of(page), pages * page_size::<P>());
             "cleared".to_owned()
         }
-        Op::StockHuge { .. } => "stocked".to_owned(),
+        Op::StockHuge { .. } | Op::StockHugetlb { .. } => "stocked".to_owned(),
         Op::Fork | Op::InChild(_) | Op::ExitChild => panic!("{op:?} concerns two address spaces"),
         Op::MapFile(_) | Op::Truncate { .. } => panic!("{op:?} concerns the files of the world"),
         Op::Munmap { page, pages } => {

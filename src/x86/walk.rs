@@ -127,8 +127,9 @@ fn assert_owned<P: Platform>(memory: &PhysMem<P>, pfn: Pfn, (level, is_leaf): (u
         let state = memory.page(pfn).state();
         let expected = match state {
             PageState::User | PageState::Reserved => is_leaf,
+            PageState::Hugetlb => is_leaf && level == 2,
             PageState::Table { level: of } => of + 1 == level,
-            PageState::Free => false,
+            PageState::Free | PageState::Pool => false,
         };
         assert!(expected, "D14: the walk of {address} met an entry of level {level} for {pfn:?}, which is {state:?}");
     }

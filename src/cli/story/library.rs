@@ -4,7 +4,7 @@ use crate::mm::{Generation, MmError};
 
 use super::plot::{End, Story, aftermath};
 use super::stage::Stage;
-use super::{entry, files, memory};
+use super::{entry, files, hugetlb, memory};
 
 /// A story of the library: a few lines of set-up, and one access.
 pub(in crate::cli) struct Tale {
@@ -13,22 +13,29 @@ pub(in crate::cli) struct Tale {
     /// What happens, as a phrase.
     pub(in crate::cli) about: &'static str,
     pub(super) generation: Generation,
+    /// Huge pages in the pool of hugetlb mappings.
+    pub(super) nr_hugepages: usize,
     pub(super) play: fn(&mut Stage),
 }
 
 /// A tale of the newer generation.
 pub(super) const fn tale(name: &'static str, about: &'static str, play: fn(&mut Stage)) -> Tale {
-    Tale { name, about, generation: Generation::G6, play }
+    Tale { name, about, generation: Generation::G6, nr_hugepages: 0, play }
 }
 
 /// A tale of the older generation.
 pub(super) const fn tale_g2(name: &'static str, about: &'static str, play: fn(&mut Stage)) -> Tale {
-    Tale { name, about, generation: Generation::G2, play }
+    Tale { name, about, generation: Generation::G2, nr_hugepages: 0, play }
+}
+
+/// The same on a machine with so many huge pages in its pool.
+pub(super) const fn with_pool(nr_hugepages: usize, tale: Tale) -> Tale {
+    Tale { nr_hugepages, ..tale }
 }
 
 /// All of them, in the order in which they read best.
 pub(in crate::cli) fn tales() -> impl Iterator<Item = &'static Tale> {
-    memory::TALES.iter().chain(files::TALES).chain(entry::TALES)
+    memory::TALES.iter().chain(hugetlb::TALES).chain(files::TALES).chain(entry::TALES)
 }
 
 /// The tale of this name.
@@ -42,7 +49,7 @@ impl Tale {
     /// # Errors
     /// If the host has not the memory.
     pub(in crate::cli) fn tell(&self) -> Result<Story, MmError> {
-        let mut stage = Stage::new(self.generation)?;
+        let mut stage = Stage::new(self.generation, self.nr_hugepages)?;
         (self.play)(&mut stage);
         let (instruction, completion) = stage.last.expect("a tale tells of an access");
         let address = instruction.address();

@@ -137,7 +137,7 @@ fn forked(stage: &mut Stage) -> Mm<super::stage::P> {
     fork_child(stage)
 }
 
-fn fork_child(stage: &mut Stage) -> Mm<super::stage::P> {
+pub(super) fn fork_child(stage: &mut Stage) -> Mm<super::stage::P> {
     let child = Mm::new(Arc::clone(&stage.machine), stage.mm.generation(), CPU).expect("a frame for the root table");
     stage.before("fork", |mm, task| fork(mm, &child, task).expect("there is memory"));
     child

@@ -133,6 +133,8 @@ pub(super) struct Aftermath {
     pub(super) pgtables_bytes: i64,
     /// Anonymous pages, those of files, and those of shared memory.
     pub(super) rss_pages: [i64; 3],
+    /// Pages mapped by huge pages of the pool, which count in no RSS.
+    pub(super) hugetlb_pages: i64,
 }
 
 const CPU: CpuId = CpuId::new(0);
@@ -224,6 +226,7 @@ pub(super) fn aftermath(
         maj_flt: counts.maj_flt,
         pgtables_bytes: mm.pgtables_bytes(),
         rss_pages: [RssKind::Anon, RssKind::File, RssKind::Shmem].map(|kind| mm.rss(kind)),
+        hugetlb_pages: mm.hugetlb_usage(),
     }
 }
 

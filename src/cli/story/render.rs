@@ -106,6 +106,9 @@ fn tell_end(address: VirtAddr, after: &Aftermath, out: &mut Formatter<'_>) -> fm
     if shared > 0 {
         write!(out, ", {shared} of shared memory")?;
     }
+    if after.hugetlb_pages > 0 {
+        write!(out, "\n  hugetlb_usage   {} pages", after.hugetlb_pages)?;
+    }
     writeln!(out)
 }
 

@@ -34,13 +34,15 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// An empty address space in 8 MiB of memory, from the frame 0x1000 on.
-    pub(super) fn new(generation: Generation) -> Result<Self, MmError> {
-        let machine = Machine::boot(&PhysConfig::linux(Pfn::truncate(0x1000), 2048, 1))?;
-        let machine = Arc::new(machine);
+    /// An empty address space in 8 MiB of memory, from the frame 0x1000 on, of which so many huge pages are set aside
+    /// for hugetlb mappings.
+    pub(super) fn new(generation: Generation, nr_hugepages: usize) -> Result<Self, MmError> {
+        let config = PhysConfig { nr_hugepages, ..PhysConfig::linux(Pfn::truncate(0x1000), 2048, 1) };
+        let machine = Arc::new(Machine::boot(&config)?);
         let mm = Mm::new(Arc::clone(&machine), generation, CPU)?;
         platform::Story::script([]);
-        Ok(Self { machine, mm, task: Task::new(CPU), setting: Vec::new(), chapters: Vec::new(), last: None })
+        let setting = if nr_hugepages > 0 { vec![format!("hugepages={nr_hugepages}")] } else { Vec::new() };
+        Ok(Self { machine, mm, task: Task::new(CPU), setting, chapters: Vec::new(), last: None })
     }
 
     /// Maps so many pages of private anonymous memory from page number `first` on.
@@ -54,10 +56,23 @@ impl Stage {
         self.mmap(first, pages, request);
     }
 
+    /// Maps one huge page of the pool in the place of the pages from number `first` on: of a file of hugetlbfs, or of
+    /// anonymous memory.
+    pub(super) fn map_hugetlb(&mut self, first: u64, how: MapFlags, file: Option<&Opened>) {
+        let file = file.map(|file| OpenFile { mapping: Arc::clone(file), mode: OpenMode::ReadWrite, offset: 0 });
+        let kind = if file.is_some() { MapFlags::empty() } else { MapFlags::ANONYMOUS | MapFlags::HUGETLB };
+        let rights = Protection::READ | Protection::WRITE;
+        self.mmap(first, 512, MapRequest { flags: how | kind, file, ..MapRequest::anonymous(0, rights) });
+    }
+
+    /// Goes on in the process of `other`, and returns the one that was left.
+    pub(super) fn switch_to(&mut self, other: Mm<P>) -> Mm<P> {
+        std::mem::replace(&mut self.mm, other)
+    }
+
     /// Maps the first pages of a new file.
     pub(super) fn map_file(&mut self, pages: u64, protection: Protection, flags: MapFlags, file: &File) -> Opened {
-        let File { pages: size, behaviour } = *file;
-        let mapping = Arc::new(AddressSpace::new(FileId(0), size, size.max(8), behaviour));
+        let mapping = file.opened();
         self.map_opened(0, pages, protection, flags, &mapping);
         mapping
     }
@@ -171,6 +186,11 @@ impl File {
     /// One whose reads go like this.
     pub(super) const fn reading(reads: Reads) -> File {
         Self::DISK.with(Behaviour { reads, ..Self::DISK.behaviour })
+    }
+
+    /// A new file like this.
+    pub(super) fn opened(self) -> Opened {
+        Arc::new(AddressSpace::new(FileId(0), self.pages, self.pages.max(8), self.behaviour))
     }
 
     /// The same, behaving like this.

@@ -21,12 +21,12 @@
 //!   smaller one tests it again under the folio lock, which the truncation takes after it has stored the size.
 //!
 //! Where Linux has a tree whose nodes are freed by RCU and changed under `i_pages`, this is an array that lives as long
-//! as the file. All folios are of one page.
+//! as the file. All folios are of one page, but those of hugetlbfs, whose slots are huge pages.
 
 use std::fmt;
 
 use crate::locks::RwSem;
-use crate::mm::{Mm, RssKind};
+use crate::mm::{Mm, ResvMap, RssKind};
 use crate::phys::{Contents, CpuId, FileId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, ordering, recheck, remark};
 
@@ -42,6 +42,8 @@ pub struct AddressSpace<P: Platform> {
     invalidate_lock: RwSem<P, ()>,
     i_rwsem: RwSem<P, ()>,
     file_system: FileSystem<P>,
+    /// What is reserved of the pool, for a file of hugetlbfs (`inode_resv_map`).
+    resv_map: Option<ResvMap<P>>,
 }
 
 /// What adding a folio came to.
@@ -68,6 +70,7 @@ impl<P: Platform> AddressSpace<P> {
             invalidate_lock: RwSem::new("mapping->invalidate_lock", ()),
             i_rwsem: RwSem::new("inode->i_rwsem", ()),
             file_system: FileSystem::new(behaviour, pages),
+            resv_map: (behaviour.fault == FaultOp::Hugetlb).then(ResvMap::new),
         }
     }
 
@@ -80,13 +83,18 @@ impl<P: Platform> AddressSpace<P> {
     pub fn mapping(&self) -> Mapping {
         match self.behaviour().fault {
             FaultOp::Shmem => Mapping::Shmem(self.id),
-            FaultOp::Filemap | FaultOp::None => Mapping::File(self.id),
+            FaultOp::Filemap | FaultOp::Hugetlb | FaultOp::None => Mapping::File(self.id),
         }
     }
 
     /// What its mapped pages count as.
     pub fn rss_kind(&self) -> RssKind {
         RssKind::of(self.mapping())
+    }
+
+    /// What is reserved of the pool, if it is a file of hugetlbfs.
+    pub fn resv_map(&self) -> Option<&ResvMap<P>> {
+        self.resv_map.as_ref()
     }
 
     /// How its file system behaves.
@@ -203,6 +211,20 @@ impl<P: Platform> AddressSpace<P> {
         )
     }
 
+    /// Puts a folio that nobody else knows into the cache, locked (`hugetlb_add_to_page_cache`).
+    ///
+    /// # Panics
+    /// If there is another one: the fault mutex is held.
+    pub(in crate::mm) fn add_huge_folio(&self, memory: &PhysMem<P>, index: u64, folio: Pfn) {
+        let page = memory.page(folio);
+        page.set_mapping(self.mapping(), index);
+        assert!(page.folio().lock().try_lock(), "nobody else knows a folio that was just taken from the pool");
+        page.get();
+        // ORDER O1: publishes the folio; pairs with `peek`.
+        let added = self.slots[index as usize].compare_exchange(0, encode(folio), Ordering::AcqRel);
+        assert!(added.is_ok(), "the fault mutex lets one fault at a time add page {index} to file {}", self.id.0);
+    }
+
     /// Takes a locked folio that nobody maps out of the cache (`filemap_remove_folio`), and drops the cache's
     /// reference. The caller has one of its own.
     ///
@@ -241,11 +263,17 @@ impl<P: Platform> AddressSpace<P> {
     /// Takes everything out of the cache, when nobody runs and nobody maps the file (`truncate_inode_pages_final`).
     pub fn evict(&self, memory: &PhysMem<P>, cpu: CpuId) {
         self.end_reads(memory);
+        let mut freed = 0;
         for index in 0..self.most_pages() {
             if let Some(pfn) = self.get_folio(memory, cpu, index) {
                 self.remove_folio(memory, cpu, pfn);
                 memory.put_page(cpu, pfn);
+                freed += 1;
             }
+        }
+        if let Some(map) = &self.resv_map {
+            // hugetlb_unreserve_pages: those in the cache had used theirs.
+            memory.hstate().unreserve(map.take_all() - freed);
         }
     }
 

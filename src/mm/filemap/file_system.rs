@@ -48,6 +48,19 @@ pub enum FaultOp {
     Shmem,
     /// A driver that enters its pages itself, and has no answer to a fault.
     None,
+    /// `hugetlb_fault`: the page cache has huge pages of the pool, and is all that there is. Sizes and indices are in
+    /// huge pages.
+    Hugetlb,
+}
+
+impl FaultOp {
+    /// Whether something stands behind the page cache: else a missing page is a page of zeros.
+    pub fn has_storage(self) -> bool {
+        match self {
+            Self::Filemap | Self::None => true,
+            Self::Shmem | Self::Hugetlb => false,
+        }
+    }
 }
 
 /// The operation `map_pages`.
@@ -147,7 +160,7 @@ pub const fn file_word(file: FileId, index: u64, word: usize) -> u64 {
 
 impl<P: Platform> FileSystem<P> {
     pub(super) fn new(behaviour: Behaviour, pages: u64) -> Self {
-        let stored = if behaviour.fault == FaultOp::Shmem { 0 } else { pages };
+        let stored = if behaviour.fault.has_storage() { pages } else { 0 };
         Self { behaviour, stored_pages: P::AtomicU64::new(stored) }
     }
 

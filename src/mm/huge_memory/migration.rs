@@ -13,7 +13,7 @@ use super::locked_pmd::LockedPmd;
 /// Linux queues on the folio before it releases the lock of the table, and takes no reference, which would keep the
 /// folio from being moved. Here the lock bit stands beside the frame and outlives the folio: if the frame is another
 /// folio's by then, this waits longer than it had to.
-pub(super) fn pmd_migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>) {
+pub(in crate::mm) fn pmd_migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>) {
     enter::<P>("pmd_migration_entry_wait", format_args!("pmd={}", vmf.pmd)).run(
         || {
             let pmd = LockedPmd::lock(vmf.mm, vmf.pmd);

@@ -27,4 +27,5 @@ mod zap;
 
 pub(super) use fault::{HugeFault, huge_pmd_fault};
 pub use locked_pmd::LockedPmd;
+pub(super) use migration::pmd_migration_entry_wait;
 pub use zap::{HugeZap, split_at, zap_huge};
