@@ -125,7 +125,8 @@ impl VariantsArgs {
             return line(format_args!(
                 "{}",
                 serde_json::json!({
-                    "variant": name, "verdict": word, "place": trial.variant.place(), "removes": trial.variant.removes(),
+                    "variant": name, "verdict": word,
+                    "place": trial.variant.place(), "removes": trial.variant.removes(),
                     "scenario": killed.map(|killed| killed.scenario.name), "found": killed.map(|killed| &killed.found),
                     "executions_to_failure": killed.map(|killed| killed.executions),
                     "scenarios": trial.scenarios, "undecided": trial.undecided, "executions": trial.executions,

@@ -93,6 +93,7 @@ pub fn recheck<P: Platform>(variant: Variant, holds: impl FnOnce() -> bool) -> b
 
 /// The ordering of an access, or no ordering if that is removed.
 pub fn ordering<P: Platform>(variant: Variant, needed: Ordering) -> Ordering {
+    // ORDER none: that is the defect.
     if lacks::<P>(variant) { Ordering::Relaxed } else { needed }
 }
 
@@ -109,6 +110,7 @@ mod tests {
         remove(Some(Variant::M13));
         assert!(recheck::<Checked>(Variant::M13, || unreachable!("it is removed")));
         assert!(!recheck::<Checked>(Variant::M14, || false));
+        // ORDER none: nothing is accessed.
         assert_eq!(ordering::<Checked>(Variant::M13, Ordering::AcqRel), Ordering::Relaxed);
         assert_eq!(ordering::<Checked>(Variant::M14, Ordering::AcqRel), Ordering::AcqRel);
         assert!(!recheck::<Native<X86_64>>(Variant::M13, || false), "real threads run the whole kernel");

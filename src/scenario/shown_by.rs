@@ -27,83 +27,94 @@ const fn never(because: &'static str) -> Shown {
     Shown::Never { because }
 }
 
+/// Every variant, with how it is known that what it removes is needed.
+const SHOWN: &[(Variant, Shown)] = &[
+    (Variant::M1, by("same-pte-four-levels", "D1")),
+    (Variant::M2, by("same-pte-new-table", "D1")),
+    (Variant::M13, by("cow-two-threads", "D15")),
+    (Variant::M14, by("same-pte", "D15")),
+    (Variant::M14Zero, by("read-write", "D15")),
+    (Variant::M19, by("zero-page-writers", "D15")),
+    (Variant::M20, by("cow-read-munmap", "D14")),
+    (Variant::M21, by("numa-cow", "D27")),
+    (Variant::M22, by("cow-parent-child", "D24")),
+    (Variant::OPut, by("cow-parent-child", "D24")),
+    (Variant::OLastPut, by("cow-parent-child", "D24")),
+    (Variant::M23, by("cow-parent-child", "D27")),
+    (Variant::M25, by("mkwrite-truncate", "D41")),
+    (Variant::MkwriteSame, by("mkwrite-dontneed", "D23")),
+    (Variant::M26, by("fault-cut-and-grow", "D41")),
+    (Variant::M26Shmem, by("shmem-wp-truncate", "D41")),
+    (Variant::M26Around, by("around-cut-and-return", "D41")),
+    (Variant::M27, by("miss-truncate", "D42")),
+    (Variant::M27Shmem, by("shmem-truncate", "D42")),
+    (Variant::M29, by("file-readers", "D15")),
+    (Variant::M29Around, by("fault-around", "D15")),
+    (Variant::SlotSame, by("slot-reuse", "D41")),
+    (Variant::SlotAround, by("slot-reuse-around", "D41")),
+    (Variant::TruncateGone, by("shmem-truncate", "D41")),
+    (Variant::M35, by("migrate-write", "D58")),
+    (Variant::M37, by("fault-munmap", "D50")),
+    (Variant::M38, by("fault-munmap", "D50")),
+    (Variant::M38Release, by("fault-munmap", "D50")),
+    (Variant::M39, by("fault-munmap", "D24")),
+    (Variant::VmaRange, by("fault-munmap-cut", "D24")),
+    (Variant::M42, by("stack-munmap", "D50")),
+    (Variant::StackGrown, by("stack-two-growers", "D24")),
+    (Variant::M43, by("same-pte-new-table", "D24")),
+    (Variant::M44, by("fault-munmap", "never reached")),
+    (Variant::NumaSame, by("numa-two-faults", "D14")),
+    (Variant::NumaSameAgain, by("numa-two-faults", "D14")),
+    (Variant::MigrateSame, by("numa-dontneed", "D21")),
+    (Variant::MigrateCount, by("g2-cow-lock-wait", "never reached")),
+    (Variant::ArriveSame, by("numa-dontneed", "D44")),
+    (Variant::LockPageSame, by("g2-cow-lock-wait", "D23")),
+    (Variant::M61, by("fork-two-writers", "D37")),
+    (Variant::M62, by("fork-write", "D38")),
+    (Variant::M64, by("cow-truncate", "D42")),
+    (Variant::M68, by("fault-munmap", "deadlock")),
+    (Variant::M5, by("same-pte-new-table", "D14")),
+    (Variant::OReadTable, by("same-pte-four-levels", "D5")),
+    (Variant::OReadPmd, by("same-pte-new-table", "D5")),
+    (Variant::OSetPte, by("same-pte", "D14")),
+    (Variant::OWalk, by("same-pte", "D14")),
+    (Variant::OMapcount, by("g2-cow-parent-child", "D24")),
+    (Variant::OLastMapping, by("g2-cow-parent-child", "D24")),
+    (Variant::OHugeZero, by("huge-zero-zero", "D14")),
+    (Variant::OFirstHugeZero, by("huge-zero-zero", "D14")),
+    (Variant::M10, never("no actor unlinks a table while faults run: collapse will")),
+    (
+        Variant::M27Around,
+        never("a page beyond a new end is either unmapped by the truncation's second pass or was never added"),
+    ),
+    (Variant::InvalidateLock, never("no actor takes a page's contents away again")),
+    (
+        Variant::DirtyZap,
+        never("nothing writes pages back, so a page that an entry marked as dirty is known to be dirty already"),
+    ),
+    (Variant::OReadPte, never("whoever acts on a PTE that it read without the lock takes the lock and looks again")),
+    (Variant::OClearPte, never("the lock of the table and the flush that follows order the same")),
+    (Variant::OWrprotect, never("the lock of the table and the flush that follows order the same")),
+    (Variant::OSize, never("a size publishes nothing, and who must not miss it holds a lock")),
+    (Variant::OSetSize, never("a size publishes nothing, and who must not miss it holds a lock")),
+    (Variant::OSlot, never("the reference that is tried for next orders the same")),
+    (Variant::OAddFolio, never("the reference that is tried for next orders the same")),
+    (Variant::ORemoveFolio, never("the reference that is tried for next orders the same")),
+    (Variant::OTryGet, never("the slot that is read again, and the folio lock, order the same")),
+    (Variant::OUptodate, never("everybody who needs the contents takes the folio lock, which orders the same")),
+    (Variant::OContents, never("everybody who needs the contents takes the folio lock, which orders the same")),
+    (Variant::OBeginRead, never("the folio lock, which goes from one to the other, orders the same")),
+    (Variant::OEndRead, never("the folio lock, which goes from one to the other, orders the same")),
+    (Variant::OMark, never("what hardware marks is read by who takes the entry out, and data is ordered by the flush")),
+];
+
 /// How it is known that this is needed.
-pub const fn shown_by(variant: Variant) -> Shown {
-    match variant {
-        Variant::M1 => by("same-pte-four-levels", "D1"),
-        Variant::M2 => by("same-pte-new-table", "D1"),
-        Variant::M13 => by("cow-two-threads", "D15"),
-        Variant::M14 => by("same-pte", "D15"),
-        Variant::M14Zero => by("read-write", "D15"),
-        Variant::M19 => by("zero-page-writers", "D15"),
-        Variant::M20 => by("cow-read-munmap", "D14"),
-        Variant::M21 => by("numa-cow", "D27"),
-        Variant::M22 | Variant::OPut | Variant::OLastPut => by("cow-parent-child", "D24"),
-        Variant::M23 => by("cow-parent-child", "D27"),
-        Variant::M25 => by("mkwrite-truncate", "D41"),
-        Variant::MkwriteSame => by("mkwrite-dontneed", "D23"),
-        Variant::M26 => by("fault-cut-and-grow", "D41"),
-        Variant::M26Shmem => by("shmem-wp-truncate", "D41"),
-        Variant::M26Around => by("around-cut-and-return", "D41"),
-        Variant::M27 => by("miss-truncate", "D42"),
-        Variant::M27Shmem => by("shmem-truncate", "D42"),
-        Variant::M29 => by("file-readers", "D15"),
-        Variant::M29Around => by("fault-around", "D15"),
-        Variant::SlotSame => by("slot-reuse", "D41"),
-        Variant::SlotAround => by("slot-reuse-around", "D41"),
-        Variant::TruncateGone => by("shmem-truncate", "D41"),
-        Variant::M35 => by("migrate-write", "D58"),
-        Variant::M37 | Variant::M38 | Variant::M38Release => by("fault-munmap", "D50"),
-        Variant::M39 => by("fault-munmap", "D24"),
-        Variant::VmaRange => by("fault-munmap-cut", "D24"),
-        Variant::M42 => by("stack-munmap", "D50"),
-        Variant::StackGrown => by("stack-two-growers", "D24"),
-        Variant::M43 => by("same-pte-new-table", "D24"),
-        Variant::M44 => by("fault-munmap", "never reached"),
-        Variant::NumaSame | Variant::NumaSameAgain => by("numa-two-faults", "D14"),
-        Variant::MigrateSame => by("numa-dontneed", "D21"),
-        Variant::MigrateCount => by("g2-cow-lock-wait", "never reached"),
-        Variant::ArriveSame => by("numa-dontneed", "D44"),
-        Variant::LockPageSame => by("g2-cow-lock-wait", "D23"),
-        Variant::M61 => by("fork-two-writers", "D37"),
-        Variant::M62 => by("fork-write", "D38"),
-        Variant::M64 => by("cow-truncate", "D42"),
-        Variant::M68 => by("fault-munmap", "deadlock"),
-        Variant::M5 => by("same-pte-new-table", "D14"),
-        Variant::OReadTable => by("same-pte-four-levels", "D5"),
-        Variant::OReadPmd => by("same-pte-new-table", "D5"),
-        Variant::OSetPte | Variant::OWalk => by("same-pte", "D14"),
-        Variant::OMapcount | Variant::OLastMapping => by("g2-cow-parent-child", "D24"),
-        Variant::OHugeZero | Variant::OFirstHugeZero => by("huge-zero-zero", "D14"),
-        Variant::M10 => never("no actor unlinks a table while faults run: collapse will"),
-        Variant::M27Around => {
-            never("a page beyond a new end is either unmapped by the truncation's second pass or was never added")
-        }
-        Variant::InvalidateLock => never("no actor takes a page's contents away again"),
-        Variant::DirtyZap => {
-            never("nothing writes pages back, so a page that an entry marked as dirty is known to be dirty already")
-        }
-        Variant::OReadPte => {
-            never("whoever acts on a PTE that it read without the lock takes the lock and looks again")
-        }
-        Variant::OClearPte | Variant::OWrprotect => {
-            never("the lock of the table and the flush that follows order the same")
-        }
-        Variant::OSize | Variant::OSetSize => never("a size publishes nothing, and who must not miss it holds a lock"),
-        Variant::OSlot | Variant::OAddFolio | Variant::ORemoveFolio => {
-            never("the reference that is tried for next orders the same")
-        }
-        Variant::OTryGet => never("the slot that is read again, and the folio lock, order the same"),
-        Variant::OUptodate | Variant::OContents => {
-            never("everybody who needs the contents takes the folio lock, which orders the same")
-        }
-        Variant::OBeginRead | Variant::OEndRead => {
-            never("the folio lock, which goes from one to the other, orders the same")
-        }
-        Variant::OMark => {
-            never("what hardware marks is read by who takes the entry out, and data is ordered by the flush")
-        }
-    }
+///
+/// # Panics
+/// If nobody has said so yet.
+pub fn shown_by(variant: Variant) -> Shown {
+    let known = SHOWN.iter().find(|(known, _)| *known == variant);
+    known.unwrap_or_else(|| panic!("nobody has said who notices {}", variant.name())).1
 }
 
 /// Why a re-check never loses its race, if it does not.
@@ -113,5 +124,17 @@ pub const fn never_lost(variant: Variant) -> Option<&'static str> {
         Variant::M22 => Some("whoever refers to an anonymous page holds the lock of its table; GUP-fast would not"),
         Variant::InvalidateLock => Some("no actor takes a page's contents away again"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variant_stands_there_once() {
+        for variant in Variant::ALL {
+            assert_eq!(SHOWN.iter().filter(|(known, _)| known == variant).count(), 1, "{}", variant.name());
+        }
     }
 }
