@@ -6,6 +6,10 @@
 //!   page is counted by that page, what maps the whole by the head's `entire_mapcount`.
 //! - I2 (D9). The tables deposited for the huge entries of a PMD table form a list that begins at the PMD table's page;
 //!   the lock of the PMD table guards it.
+//!
+//! # Memory ordering
+//! - O1. `add_entire_mapcount` is `AcqRel`, as `add_mapcount` is: whoever finds one mapping left sees what was done
+//!   through the others.
 
 use std::fmt;
 
@@ -61,9 +65,14 @@ impl<P: Platform> Compound<P> {
         self.entire_mapcount.load(Ordering::Relaxed).cast_signed()
     }
 
+    pub(super) fn entire_mapcount_after_removals(&self) -> i64 {
+        // ORDER O1: pairs with `add_entire_mapcount`.
+        self.entire_mapcount.load(Ordering::Acquire).cast_signed()
+    }
+
     pub(super) fn add_entire_mapcount(&self, entries: i64) {
-        // ORDER none: the lock of the PMD table that the entry is in orders it.
-        self.entire_mapcount.fetch_add(entries.cast_unsigned(), Ordering::Relaxed);
+        // ORDER O1: pairs with `entire_mapcount_after_removals` of another address space, which holds another lock.
+        self.entire_mapcount.fetch_add(entries.cast_unsigned(), Ordering::AcqRel);
     }
 
     pub(super) fn anon_exclusive(&self) -> &RaceCell<P, bool> {

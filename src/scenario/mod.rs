@@ -23,6 +23,7 @@ mod file_read;
 mod file_truncate;
 mod file_write;
 mod huge;
+mod huge_cow;
 mod huge_g2;
 mod read_write;
 mod same_pte;

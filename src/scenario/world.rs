@@ -1,7 +1,7 @@
 //! The world of a scenario: a machine just large enough, an address space, and one CPU for each actor and the set-up.
 
 use crate::actors;
-use crate::mm::{AddressSpace, Migrated, Mm, Process, Task, Vma};
+use crate::mm::{AddressSpace, Generation, Migrated, Mm, Process, Task, Vma};
 use crate::oracle::{Files, GhostEvent, GhostLog};
 use crate::phys::{CpuId, Pfn, PhysConfig, Purpose};
 use crate::platform::{Arc, Platform};
@@ -29,9 +29,10 @@ impl<P: Platform> World<P> {
         let programs = || scenario.actors.iter().map(|actor| actor.ops).chain([scenario.setup]);
         let specs = specs_of(programs().flatten());
         let files = files_of(&specs, programs().flatten());
-        let users = |ops: &[Op]| users(ops) + accesses(ops) * frames_of_an_access(&files);
-        let small: usize = programs().map(|ops| users(ops) + tables::<P>(ops)).sum();
         let huge: usize = scenario.setup.iter().map(|op| huge_folios(*op).1).sum();
+        let copies = if scenario.generation == Generation::G2 && huge > 0 { P::GEOMETRY.entries() - 1 } else { 0 };
+        let users = |ops: &[Op]| users(ops) + accesses(ops) * (frames_of_an_access(&files) + copies);
+        let small: usize = programs().map(|ops| users(ops) + tables::<P>(ops)).sum();
         let frames = small + huge * P::GEOMETRY.entries();
         let forks = programs().flatten().any(|op| *op == Op::Fork);
         // The zero page and the root tables come before all others.
@@ -87,6 +88,7 @@ fn users(ops: &[Op]) -> usize {
 /// Accesses of a user's memory.
 fn accesses(ops: &[Op]) -> usize {
     ops.iter()
+        .map(|op| in_any_process(*op))
         .filter(|op| matches!(op, Op::Write { .. } | Op::CopyToUser { .. } | Op::Read { .. } | Op::Execute { .. }))
         .count()
 }

@@ -1,7 +1,8 @@
 //! Waiting for a huge page that is being moved (`pmd_migration_entry_wait`).
 
+use crate::phys::Pfn;
 use crate::platform::{Platform, enter, remark};
-use crate::x86::SwapEntry;
+use crate::x86::{PmdState, PmdVal, SwapEntry};
 
 use crate::mm::vmf::Vmf;
 
@@ -26,4 +27,9 @@ pub(super) fn pmd_migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>) {
         },
         |()| String::new(),
     );
+}
+
+/// The folio that an entry under migration stands for (`is_pmd_migration_entry`).
+pub(super) fn under_migration(pmd: PmdVal) -> Option<Pfn> {
+    if pmd.state() == PmdState::NotATable { SwapEntry::from_pte(pmd.as_pte()).and_then(SwapEntry::frame) } else { None }
 }

@@ -10,21 +10,28 @@
 //!     migration            pmd_migration_entry_wait
 //!     split                __split_huge_pmd
 //!   linux_4_4            the same path in Linux 4.4, with its splitting bit
+//!     wp_page_4_4          do_huge_pmd_wp_page, which copies the page as a whole
+//!     split_4_4            split_huge_page, in all address spaces at once
 //! zap                  zap_huge_pmd, the huge half of zap_pmd_range
+//! copy                 copy_huge_pmd, for fork
 //! locked_pmd           pmd_lock, and what may be done under it
 //! ```
 
 mod accessed;
 mod anonymous;
+mod copy;
 mod eligible;
 mod fault;
 mod linux_4_4;
 mod locked_pmd;
 mod migration;
 mod split;
+mod split_4_4;
 mod wp_page;
+mod wp_page_4_4;
 mod zap;
 
+pub use copy::{CopiedHuge, copy_huge_pmd};
 pub(super) use fault::{HugeFault, huge_pmd_fault};
 pub use locked_pmd::LockedPmd;
 pub use zap::{HugeZap, split_at, zap_huge};

@@ -64,7 +64,7 @@ fn try_reuse<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal) -> Reuse {
     }
     let Some(pmd) = lock_folio(vmf, pmd, orig) else { return Reuse::Changed };
     // Who held the folio lock may have made it exclusive meanwhile. There is no swap cache to drop references from.
-    let is_ours = page.is_anon_exclusive() || page.refcount() == 1;
+    let is_ours = page.is_anon_exclusive() || page.refcount_after_puts() == 1;
     if is_ours {
         let anon_vma = vmf.vma().anon_vma().expect("a VMA that maps an anonymous page has one");
         set_anon(vmf.mm.memory(), orig.pfn(), Mapping::Anon(anon_vma.id()), page.index());

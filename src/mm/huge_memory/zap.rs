@@ -14,6 +14,7 @@ use super::eligible::{pages, span};
 use super::linux_4_4;
 use super::locked_pmd::LockedPmd;
 use super::split::split_huge_pmd;
+use super::split_4_4::split_huge_page_pmd;
 
 /// What was done about a PMD entry before its table is looked at.
 #[must_use]
@@ -57,7 +58,7 @@ pub fn zap_huge<P: Platform>(
 /// Splits the entry if it is huge, as the generation does it (`split_huge_pmd`, `split_huge_page_pmd`).
 pub fn split_at<P: Platform>(mm: &Mm<P>, cpu: CpuId, vma: &Vma<P>, at: EntryAt) {
     match mm.generation() {
-        Generation::G2 => linux_4_4::split_huge_page_pmd(mm, vma, cpu, at),
+        Generation::G2 => split_huge_page_pmd(mm, vma, cpu, at),
         Generation::G6 => split_huge_pmd(mm, at),
     }
 }
@@ -93,7 +94,7 @@ fn lock_if_huge<'m, P: Platform>(mm: &'m Mm<P>, vma: &Vma<P>, at: EntryAt) -> Op
     }
     match mm.generation() {
         Generation::G6 => Some(pmd),
-        Generation::G2 => linux_4_4::unless_splitting(vma, pmd),
+        Generation::G2 => linux_4_4::unless_splitting(mm, vma, pmd),
     }
 }
 

@@ -1,0 +1,134 @@
+//! Copy on write of huge pages, and the fork that shares them.
+
+use crate::mm::{Generation, VmFlags};
+
+use super::definition::{
+    Actor, LoomReach, Op, READ_WRITE, Scenario, ShapeName, VmaSpec, dontneed, in_child, read, stock_huge, write,
+};
+
+/// Two pages, which one PMD entry can map.
+const HUGE: &[VmaSpec] = &[VmaSpec { page: 0, pages: 2, protection: READ_WRITE, flags: VmFlags::HUGEPAGE }];
+
+/// A huge page that both processes map, with 9 in its first word; there are two racing actors.
+const SHARED: &[Op] = &[stock_huge(2, 1), write(0, 0, 9), Op::Fork];
+
+/// The same for three.
+const SHARED_BY_THREE: &[Op] = &[stock_huge(3, 1), write(0, 0, 9), Op::Fork];
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "huge-fork-write",
+        family: "huge_cow",
+        claim: "a write to a huge page during a fork is before it, and the child's too, or after it, and never the child's",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: HUGE,
+        setup: &[stock_huge(2, 1), write(0, 0, 9)],
+        actors: &[
+            Actor { name: "F", ops: &[Op::Fork, in_child(&read(0, 0))] },
+            Actor { name: "W", ops: &[write(0, 0, 1)] },
+        ],
+        outcomes: &[],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "huge-fork-first-touch",
+        family: "huge_cow",
+        claim: "a huge page that is touched first during a fork is shared with the child, or not yet there for it",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: HUGE,
+        setup: &[stock_huge(1, 1)],
+        actors: &[Actor { name: "F", ops: &[Op::Fork] }, Actor { name: "W", ops: &[write(0, 0, 1)] }],
+        outcomes: &[],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "huge-cow-parent-child",
+        family: "huge_cow",
+        claim: "a parent and a child that write one huge page end with a page each, and see nothing of the other's",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: HUGE,
+        setup: SHARED,
+        actors: &[Actor { name: "P", ops: &[write(0, 0, 1)] }, Actor { name: "C", ops: &[in_child(&write(0, 1, 2))] }],
+        outcomes: &[],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "huge-cow-two-threads",
+        family: "huge_cow",
+        claim: "two threads that write one shared huge page split it once, and leave the child's as it was",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: HUGE,
+        setup: SHARED,
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
+        outcomes: &[],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "huge-cow-reuse-exit",
+        family: "huge_cow",
+        claim: "a writer that finds its child gone keeps the huge page whole; one that does not splits it and copies",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: HUGE,
+        setup: SHARED,
+        actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "X", ops: &[Op::ExitChild] }],
+        outcomes: &[],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "huge-cow-discard",
+        family: "huge_cow",
+        claim: "a write that waited for the lock of a huge page finds that its own process has discarded it",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: HUGE,
+        setup: SHARED_BY_THREE,
+        actors: &[
+            Actor { name: "W", ops: &[write(0, 0, 1)] },
+            Actor { name: "C", ops: &[in_child(&write(0, 1, 2))] },
+            Actor { name: "D", ops: &[dontneed(0, 2)] },
+        ],
+        outcomes: &[],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "huge-cow-parent-child-4.4",
+        family: "huge_cow",
+        claim: "a parent and a child that write one huge page end with a huge page each, or one with small ones",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: HUGE,
+        setup: &[stock_huge(2, 1), stock_huge(0, 1), write(0, 0, 9), Op::Fork],
+        actors: &[Actor { name: "P", ops: &[write(0, 0, 1)] }, Actor { name: "C", ops: &[in_child(&write(0, 1, 2))] }],
+        outcomes: &[],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "huge-cow-two-threads-4.4",
+        family: "huge_cow",
+        claim: "two threads that write one shared huge page replace it once, by a copy, huge or small",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: HUGE,
+        setup: &[stock_huge(2, 1), stock_huge(0, 1), write(0, 0, 9), Op::Fork],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
+        outcomes: &[],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "huge-cow-split-4.4",
+        family: "huge_cow",
+        claim: "a huge page that the child splits is split in the parent, too, whatever the parent does to it meanwhile",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: HUGE,
+        setup: SHARED,
+        actors: &[Actor { name: "P", ops: &[read(0, 0)] }, Actor { name: "S", ops: &[in_child(&dontneed(1, 1))] }],
+        outcomes: &[],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+];
