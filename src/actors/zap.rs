@@ -44,9 +44,8 @@ fn zap_pmd_range<P: Platform>(
 ) {
     loop {
         match zap_huge(mm, gather.cpu(), vma, pmd, range) {
-            HugeZap::Zero => return,
+            HugeZap::None | HugeZap::NoPage => return,
             HugeZap::Folio(folio) => return gather.page(folio),
-            HugeZap::None => return,
             HugeZap::NotHuge => {}
         }
         if zap_pte_range(mm, gather, pmd, range).is_some() {

@@ -76,7 +76,7 @@ pub use fault_flags::FaultFlags;
 pub use fault_lock::{FaultLock, FaultLockKind};
 pub use filemap::{AddressSpace, Behaviour, FaultOp, IMmap, MapPages, PageMkwrite, Reads, Space, VmaFile, file_word};
 pub use generation::{CowReuse, Generation, VmaLocking};
-pub use huge_memory::{CopiedHuge, HugeZap, LockedPmd, copy_huge_pmd, split_at, zap_huge};
+pub use huge_memory::{CopiedHuge, HugeZap, LockedPmd, copy_huge_pmd, migrate_huge_folio, split_at, zap_huge};
 pub use map_request::{HugeAdvice, MapFlags, MapRequest, OpenFile, OpenMode, do_mmap};
 pub use migrate::{Migrated, migrate_folio};
 pub use mm_struct::{Mm, MmError, RssKind};

@@ -10,6 +10,7 @@ use crate::phys::Pfn;
 use crate::platform::{Platform, enter, remark};
 use crate::x86::{PteVal, SwapEntry, SwapType};
 
+use super::huge_memory::assert_being_moved;
 use super::pte_table::LockedTable;
 use super::vmf::{FaultError, VmFault, Vmf};
 
@@ -47,8 +48,10 @@ fn migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>) {
                 remark::<P>(format_args!("the migration is over"));
                 return;
             };
+            let folio = vmf.mm.memory().folio_of(pfn);
+            assert_being_moved(vmf.mm, folio);
             drop(table);
-            vmf.mm.memory().page(pfn).folio().lock().wait();
+            vmf.mm.memory().page(folio).folio().lock().wait();
         },
         |()| String::new(),
     );

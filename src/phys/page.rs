@@ -349,6 +349,12 @@ impl<P: Platform> Page<P> {
         before == 1
     }
 
+    /// Drops a reference of which the caller knows that it is not the last: it has one of its own.
+    pub fn drop_but_not_last(&self) {
+        let was_last = self.put();
+        assert!(!was_last, "D16: the last reference was dropped by somebody who thought that he had another");
+    }
+
     pub(super) fn end(&self) {
         let mapcount = self.mapcount();
         assert!(mapcount == 0, "D21: a page that {mapcount} entries map was freed");

@@ -25,6 +25,7 @@ mod file_write;
 mod huge;
 mod huge_cow;
 mod huge_g2;
+mod huge_migrate;
 mod read_write;
 mod same_pte;
 mod stack;

@@ -14,6 +14,7 @@
 //!     split_4_4            split_huge_page, in all address spaces at once
 //! zap                  zap_huge_pmd, the huge half of zap_pmd_range
 //! copy                 copy_huge_pmd, for fork
+//! migrate              set_pmd_migration_entry, remove_migration_pmd
 //! locked_pmd           pmd_lock, and what may be done under it
 //! ```
 
@@ -24,6 +25,7 @@ mod eligible;
 mod fault;
 mod linux_4_4;
 mod locked_pmd;
+mod migrate;
 mod migration;
 mod split;
 mod split_4_4;
@@ -34,4 +36,6 @@ mod zap;
 pub use copy::{CopiedHuge, copy_huge_pmd};
 pub(super) use fault::{HugeFault, huge_pmd_fault};
 pub use locked_pmd::LockedPmd;
+pub use migrate::migrate_huge_folio;
+pub(super) use migration::assert_being_moved;
 pub use zap::{HugeZap, split_at, zap_huge};

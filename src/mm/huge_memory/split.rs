@@ -13,22 +13,23 @@
 
 use crate::phys::Pfn;
 use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
-use crate::x86::{EntryFlags, PmdVal, PteVal};
+use crate::x86::{EntryFlags, PmdVal, PteVal, SwapEntry};
 
 use crate::mm::entry_at::EntryAt;
 use crate::mm::mm_struct::Mm;
 
 use super::locked_pmd::LockedPmd;
+use super::migration::under_migration;
 
-/// Splits the entry if it is a huge one now; who calls does not say what it was before.
-///
-/// Frames of a page under migration would be split into small migration entries; nobody moves huge pages yet.
+/// Splits the entry if it is a huge one now, or one under migration; who calls does not say what it was before.
 pub(super) fn split_huge_pmd<P: Platform>(mm: &Mm<P>, at: EntryAt) {
     enter::<P>("__split_huge_pmd", format_args!("pmd={at}")).run(
         || {
             let mut pmd = LockedPmd::lock(mm, at);
             if pmd.get().is_huge() {
                 split_locked(mm, &mut pmd);
+            } else if let Some(moving) = under_migration(pmd.get()) {
+                split_migration_entry(mm, &mut pmd, moving);
             } else {
                 remark::<P>(format_args!("it is no huge page any more: {}", pmd.get()));
             }
@@ -49,6 +50,21 @@ fn split_locked<P: Platform>(mm: &Mm<P>, pmd: &mut LockedPmd<'_, P>) {
     let table = pmd.withdraw();
     fill(mm, table, |number| small_entry(old, number));
     mm.memory().page(old.pfn()).add_entire_mapcount(-1);
+    pmd.populate(table);
+}
+
+/// The folio is being moved: each of its pages gets an entry that says so, for the mover to put back. They count
+/// nothing, as the huge one did; hardware knows neither, so no CPU has to forget anything.
+fn split_migration_entry<P: Platform>(mm: &Mm<P>, pmd: &mut LockedPmd<'_, P>, moving: Pfn) {
+    let old = pmd.get();
+    let swap = SwapEntry::from_pte(old.as_pte()).expect("an entry under migration");
+    let (accessed, dirty) = swap.migration_marks();
+    let table = pmd.withdraw();
+    fill(mm, table, |number| {
+        let offset = SwapEntry::migration_offset(Pfn::truncate(moving.number() + number), accessed, dirty);
+        let small = SwapEntry::new(swap.kind(), offset).expect("a frame fits into an offset");
+        small.to_pte().with(old.flags() & SwapEntry::SOFT_DIRTY)
+    });
     pmd.populate(table);
 }
 

@@ -13,6 +13,7 @@ use crate::mm::vma::Vma;
 use super::eligible::{pages, span};
 use super::linux_4_4;
 use super::locked_pmd::LockedPmd;
+use super::migration::under_migration;
 use super::split::split_huge_pmd;
 use super::split_4_4::split_huge_page_pmd;
 
@@ -23,8 +24,9 @@ pub enum HugeZap {
     None,
     /// It is not huge, or no longer: the table below it is to be emptied.
     NotHuge,
-    /// It was, and is empty now; there was no page to free, since it was the huge zero page.
-    Zero,
+    /// It was, and is empty now; there is no page to free: it was the huge zero page, or whoever moves the page has
+    /// taken the reference already.
+    NoPage,
     /// It was, and is empty now; the reference that it held is the caller's, who drops it after a flush.
     Folio(Pfn),
 }
@@ -38,11 +40,12 @@ pub fn zap_huge<P: Platform>(
     at: EntryAt,
     (start, end): (VirtAddr, VirtAddr),
 ) -> HugeZap {
-    if pmdp_get_lockless(mm, at).is_huge() {
+    let now = pmdp_get_lockless(mm, at);
+    if now.is_huge() || under_migration(now).is_some() {
         if end.bytes() - start.bytes() == span::<P>() {
             match zap_huge_pmd(mm, cpu, vma, at) {
                 HugeZap::None | HugeZap::NotHuge => {}
-                zapped @ (HugeZap::Zero | HugeZap::Folio(_)) => return zapped,
+                zapped @ (HugeZap::NoPage | HugeZap::Folio(_)) => return zapped,
             }
         } else {
             split_at(mm, cpu, vma, at);
@@ -69,27 +72,37 @@ fn zap_huge_pmd<P: Platform>(mm: &Mm<P>, cpu: CpuId, vma: &Vma<P>, at: EntryAt) 
         || {
             let Some(mut pmd) = lock_if_huge(mm, vma, at) else { return HugeZap::NotHuge };
             let old = pmd.exchange(PmdVal::from_bits(0));
-            let is_zero = mm.machine().huge_zero().get() == Some(old.pfn());
-            if !is_zero {
-                mm.memory().page(old.pfn()).add_entire_mapcount(-1);
-                mm.add_rss_anon(-pages::<P>());
-            }
+            let zapped = uncount(mm, old);
             zap_deposited_table(mm, cpu, &mut pmd);
             drop(pmd);
-            if is_zero { HugeZap::Zero } else { HugeZap::Folio(old.pfn()) }
+            zapped
         },
         |zap| match zap {
             HugeZap::None | HugeZap::NotHuge => "0: it is not huge any more".to_owned(),
-            HugeZap::Zero => "the huge zero page".to_owned(),
+            HugeZap::NoPage => "nothing to free".to_owned(),
             HugeZap::Folio(folio) => format!("folio {folio}"),
         },
     )
 }
 
+/// Takes back what the entry counted.
+fn uncount<P: Platform>(mm: &Mm<P>, old: PmdVal) -> HugeZap {
+    if mm.machine().huge_zero().get() == Some(old.pfn()) && old.is_huge() {
+        return HugeZap::NoPage;
+    }
+    mm.add_rss_anon(-pages::<P>());
+    if under_migration(old).is_some() {
+        remark::<P>(format_args!("the page is under migration: its mover has uncounted the mapping"));
+        return HugeZap::NoPage;
+    }
+    mm.memory().page(old.pfn()).add_entire_mapcount(-1);
+    HugeZap::Folio(old.pfn())
+}
+
 /// `pmd_trans_huge_lock`; in Linux 4.4 a page that is being split counts as none, once it was waited for.
 fn lock_if_huge<'m, P: Platform>(mm: &'m Mm<P>, vma: &Vma<P>, at: EntryAt) -> Option<LockedPmd<'m, P>> {
     let pmd = LockedPmd::lock(mm, at);
-    if !pmd.get().is_huge() {
+    if !pmd.get().is_huge() && under_migration(pmd.get()).is_none() {
         return None;
     }
     match mm.generation() {
