@@ -85,7 +85,7 @@ pub(super) fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, ent
         let kind = RssKind::of(page.mapping());
         if kind != RssKind::Anon && entry.is_dirty() {
             // What hardware marked in the entry must outlive it (D37): the file system has to write it back.
-            page.folio().mark_dirty();
+            mm.memory().folio(entry.pfn()).mark_dirty();
         }
         mm.add_rss(kind, -1);
         remove_rmap(mm, entry.pfn());

@@ -65,6 +65,11 @@ pub fn folio_add_file_rmap<P: Platform>(mm: &Mm<P>, pfn: Pfn) {
     mm.memory().page(pfn).add_mapcount(1);
 }
 
+/// The same for a huge entry (`folio_add_file_rmap_pmd`).
+pub(super) fn folio_add_file_rmap_pmd<P: Platform>(mm: &Mm<P>, head: Pfn) {
+    mm.memory().page(head).add_entire_mapcount(1);
+}
+
 /// Takes one mapping of a page away, after its entry was cleared (`folio_remove_rmap_pte`).
 pub fn remove_rmap<P: Platform>(mm: &Mm<P>, pfn: Pfn) {
     mm.memory().page(pfn).add_mapcount(-1);

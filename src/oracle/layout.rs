@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::mm::{EntryAt, FaultCounts, Mm};
-use crate::phys::Pfn;
+use crate::phys::{Mapping, Pfn};
 use crate::platform::{AtomicWord, Ordering, Platform};
 use crate::x86::{PmdVal, PteVal, TableVal, VirtAddr};
 
@@ -23,7 +23,7 @@ pub struct Layout {
     pub pmds: BTreeMap<VirtAddr, PmdVal>,
     /// Those of them that map a huge page.
     pub huge: BTreeMap<VirtAddr, PmdVal>,
-    /// PMD tables, with how many of their entries map a huge page.
+    /// PMD tables, with how many of their entries map a huge page of anonymous memory.
     pub pmd_tables: BTreeMap<Pfn, usize>,
     /// Tables that are deposited for huge entries.
     pub deposits: Vec<Pfn>,
@@ -71,11 +71,12 @@ impl Layout {
         small.map(|(address, entry)| (*address, entry.pfn())).chain(self.huge.iter().flat_map(below))
     }
 
-    fn add_pmd(&mut self, table: Pfn, address: VirtAddr, entry: PmdVal) {
+    fn add_pmd<P: Platform>(&mut self, mm: &Mm<P>, table: Pfn, address: VirtAddr, entry: PmdVal) {
         self.pmds.insert(address, entry);
         if entry.is_huge() {
             self.huge.insert(address, entry);
-            *self.pmd_tables.entry(table).or_default() += 1;
+            let of_a_file = matches!(mm.memory().page(entry.pfn()).mapping(), Mapping::File(_) | Mapping::Shmem(_));
+            *self.pmd_tables.entry(table).or_default() += usize::from(!of_a_file);
             *self.mappings.entry(entry.pfn()).or_default() += 1;
         }
     }
@@ -100,7 +101,7 @@ impl Layout {
             let bits = mm.entry(EntryAt { index, ..table }).load(Ordering::Relaxed);
             let pmd = PmdVal::from_bits(bits);
             if table.level == 2 && !pmd.is_none() {
-                self.add_pmd(table.table, VirtAddr::user(translates), pmd);
+                self.add_pmd(mm, table.table, VirtAddr::user(translates), pmd);
             }
             match (table.level, TableVal::from_bits(bits).target()) {
                 (2, _) if pmd.is_huge() => {}

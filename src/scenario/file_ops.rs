@@ -25,6 +25,7 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         | Op::StockHuge { .. }
         | Op::Age { .. }
         | Op::Dontneed { .. }
+        | Op::AdviseHuge { .. }
         | Op::MarkNuma { .. }
         | Op::Migrate { .. }
         | Op::Fork

@@ -3,7 +3,8 @@
 use crate::mm::{Generation, VmFlags};
 
 use super::definition::{
-    Actor, LoomReach, Op, READ_WRITE, Scenario, ShapeName, VmaSpec, dontneed, migrate, read, stock_huge, write,
+    Actor, LoomReach, Op, READ_WRITE, Scenario, ShapeName, VmaSpec, dontneed, in_child, migrate, peek, read,
+    stock_huge, write,
 };
 
 /// Two pages, which one PMD entry can map.
@@ -21,7 +22,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G6,
         vmas: HUGE,
         setup: MAPPED,
-        actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "R", ops: &[read(0, 0)] }],
+        actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "R", ops: &[peek(0, 0), read(0, 0)] }],
         outcomes: &[],
         loom: LoomReach::Partly { preemptions: 1 },
     },
@@ -33,7 +34,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G6,
         vmas: HUGE,
         setup: MAPPED,
-        actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "W", ops: &[write(1, 0, 1)] }],
+        actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "W", ops: &[peek(0, 0), write(1, 0, 1)] }],
         outcomes: &[],
         loom: LoomReach::Partly { preemptions: 1 },
     },

@@ -106,7 +106,7 @@ fn in_any_process(op: Op) -> Op {
 fn needs_no_frame(op: Op) -> bool {
     matches!(op, Op::Peek { .. } | Op::Munmap { .. } | Op::Age { .. } | Op::Dontneed { .. } | Op::MarkNuma { .. })
         || matches!(op, Op::ExitChild | Op::MapFile(_) | Op::Truncate { .. })
-        || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. })
+        || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. } | Op::AdviseHuge { .. })
 }
 
 fn page_size<P: Platform>() -> u64 {
@@ -167,6 +167,11 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
             log.events.push(GhostEvent::Discards { start, end: start.offset(bytes) });
             actors::madvise_dontneed(mm, task.cpu(), start, bytes);
             "discarded".to_owned()
+        }
+        Op::AdviseHuge { page, pages, advice } => {
+            let range = (page_address::<P>(page), pages * page_size::<P>());
+            actors::madvise_hugepage(mm, task.cpu(), range, advice).expect("a scenario's ranges are valid");
+            "advised".to_owned()
         }
         Op::MarkNuma { page } => {
             actors::change_prot_numa(mm, page_address::<P>(page), page_size::<P>());

@@ -1,8 +1,8 @@
 //! The stage of a story: an address space that is set up in silence, and the accesses that are told.
 
 use crate::mm::{
-    AddressSpace, Behaviour, Ending, FaultOp, Generation, MapPages, Mm, MmError, PageMkwrite, Process, Protection,
-    Reads, Space, Task, VmFlags, Vma, VmaFile,
+    AddressSpace, Behaviour, Ending, FaultOp, Generation, HugeFolios, MapPages, Mm, MmError, PageMkwrite, Process,
+    Protection, Reads, Space, Task, VmFlags, Vma, VmaFile,
 };
 use crate::phys::{CpuId, FileId, Pfn, PhysConfig};
 use crate::platform::{self, Arc};
@@ -125,6 +125,7 @@ impl File {
             map_pages: MapPages::Window(4),
             page_mkwrite: PageMkwrite::Locked(Space::Enough),
             reads: Reads::AtOnce,
+            huge: HugeFolios::Never,
             readahead_pages: 2,
         },
     };

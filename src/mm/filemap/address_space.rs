@@ -21,16 +21,17 @@
 //!   smaller one tests it again under the folio lock, which the truncation takes after it has stored the size.
 //!
 //! Where Linux has a tree whose nodes are freed by RCU and changed under `i_pages`, this is an array that lives as long
-//! as the file. All folios are of one page.
+//! as the file. Folios are of one page, but for those of `huge_folio`.
 
 use std::fmt;
 
-use crate::locks::RwSem;
+use crate::locks::{RwSem, Spin};
 use crate::mm::{Mm, RssKind};
 use crate::phys::{Contents, CpuId, FileId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
 
-use super::file_system::{Behaviour, FaultOp, FileSystem};
+use super::file_system::{Behaviour, FaultOp, FileSystem, HugeFolios};
+use super::huge_folio::Slot;
 use super::i_mmap::IMmap;
 
 /// A file, as far as memory management knows it.
@@ -42,6 +43,8 @@ pub struct AddressSpace<P: Platform> {
     invalidate_lock: RwSem<P, ()>,
     i_rwsem: RwSem<P, ()>,
     file_system: FileSystem<P>,
+    /// Taken only where the cache has huge folios (`i_pages`).
+    i_pages: Spin<P, ()>,
 }
 
 /// What adding a folio came to.
@@ -68,6 +71,7 @@ impl<P: Platform> AddressSpace<P> {
             invalidate_lock: RwSem::new("mapping->invalidate_lock", ()),
             i_rwsem: RwSem::new("inode->i_rwsem", ()),
             file_system: FileSystem::new(behaviour, pages),
+            i_pages: Spin::new("mapping->i_pages", ()),
         }
     }
 
@@ -144,24 +148,47 @@ impl<P: Platform> AddressSpace<P> {
     /// Whether a folio is in the cache at `index`, without a reference to it; by the time it returns, the answer may be
     /// old.
     pub fn peek(&self, index: u64) -> Option<Pfn> {
+        self.slot(index).map(|slot| slot.page)
+    }
+
+    /// The same, with the head of the page's folio.
+    pub(super) fn slot(&self, index: u64) -> Option<Slot> {
         // ORDER O1: pairs with `add` and `remove`.
-        decode(self.slots.get(index as usize)?.load(Ordering::Acquire))
+        Slot::decode::<P>(self.slots.get(index as usize)?.load(Ordering::Acquire), index)
+    }
+
+    /// The slots of the huge folio that begins at `first`.
+    pub(super) fn slots_of_a_folio(&self, first: u64) -> &[P::AtomicU64] {
+        &self.slots[first as usize..][..P::GEOMETRY.entries()]
+    }
+
+    /// The lock of the slots, where there are huge folios.
+    pub(super) fn i_pages(&self) -> &Spin<P, ()> {
+        &self.i_pages
+    }
+
+    /// Fills an empty slot with a page of its own; says whether it was empty.
+    fn fill_slot(&self, index: u64, page: Pfn) -> bool {
+        let slot = &self.slots[index as usize];
+        let _i_pages = (self.behaviour().huge != HugeFolios::Never).then(|| self.i_pages.lock());
+        // ORDER O1: publishes the folio; pairs with `peek`.
+        slot.compare_exchange(0, Slot::small(page), Ordering::AcqRel).is_ok()
     }
 
     /// The folio at `index`, with a reference (`filemap_get_entry`).
     pub fn get_folio(&self, memory: &PhysMem<P>, cpu: CpuId, index: u64) -> Option<Pfn> {
         loop {
-            let pfn = self.peek(index)?;
+            let found = self.slot(index)?;
             // Nothing keeps the folio until we have a reference: by then it may have been freed (I1), and may even be
             // somebody else's page.
-            if !memory.page(pfn).try_get() {
+            if !memory.page(found.head).try_get() {
                 continue;
             }
-            if self.peek(index) == Some(pfn) {
-                return Some(pfn);
+            if self.slot(index) == Some(found) {
+                return Some(found.page);
             }
             remark::<P>(format_args!("the slot changed meanwhile: look again"));
-            memory.put_page(cpu, pfn);
+            memory.put_page(cpu, found.head);
         }
     }
 
@@ -182,9 +209,7 @@ impl<P: Platform> AddressSpace<P> {
                 assert!(page.folio().lock().try_lock(), "nobody else knows a folio that was just allocated");
                 prepare(pfn);
                 page.get();
-                let slot = &self.slots[index as usize];
-                // ORDER O1: publishes the folio; pairs with `peek`.
-                if slot.compare_exchange(0, encode(pfn), Ordering::AcqRel).is_ok() {
+                if self.fill_slot(index, pfn) {
                     memory.add_to_lru(cpu, pfn);
                     return Ok(Added::Mine(pfn));
                 }
@@ -208,12 +233,16 @@ impl<P: Platform> AddressSpace<P> {
     /// # Panics
     /// If an entry still maps it (D42), or if it is not here.
     pub fn remove_folio(&self, memory: &PhysMem<P>, cpu: CpuId, pfn: Pfn) {
+        let head = memory.folio_of(pfn);
+        if memory.page(head).order() > 0 {
+            return self.remove_huge_folio(memory, head);
+        }
         let page = memory.page(pfn);
         let (index, mapcount) = (page.index(), page.mapcount());
         assert!(mapcount == 0, "D42: page {pfn} leaves file {} while {mapcount} entries map it", self.id.0);
         // ORDER O1: pairs with `peek`.
-        let was = decode(self.slots[index as usize].swap(0, Ordering::AcqRel));
-        assert!(was == Some(pfn), "page {pfn} is not the one that the cache has at {index}");
+        let was = self.slots[index as usize].swap(0, Ordering::AcqRel);
+        assert!(was == Slot::small(pfn), "page {pfn} is not the one that the cache has at {index}");
         page.set_mapping(Mapping::None, index);
         remark::<P>(format_args!("page {pfn} leaves the file"));
         memory.put_page(cpu, pfn);
@@ -222,7 +251,7 @@ impl<P: Platform> AddressSpace<P> {
     /// Waits for the folio lock (`folio_lock`). If a read of the folio is under way, this is when it ends.
     #[track_caller]
     pub fn lock_folio(&self, mm_memory: &PhysMem<P>, pfn: Pfn) {
-        let lock = mm_memory.page(pfn).folio().lock();
+        let lock = mm_memory.folio(pfn).lock();
         if !lock.try_lock() {
             self.file_system.end_read(mm_memory, self.id, pfn);
             lock.lock();
@@ -251,14 +280,14 @@ impl<P: Platform> AddressSpace<P> {
     pub(in crate::mm) fn assert_installable(&self, mm: &Mm<P>, pfn: Pfn, index: u64) {
         if P::CHECKED {
             let page = mm.memory().page(pfn);
-            let (mapping, at, contents) = (page.mapping(), page.index(), page.folio().contents());
+            let (mapping, at, contents) = (page.mapping(), page.index(), mm.memory().folio(pfn).contents());
             let is_mine = mapping == self.mapping() && at == index && contents == Contents::Uptodate;
             assert!(
                 is_mine,
                 "D41: page {pfn} is {contents:?}, of {mapping:?} at {at}; wanted file {} at {index}",
                 self.id.0
             );
-            assert!(page.folio().lock().is_locked(), "D41: page {pfn} is installed without its lock");
+            assert!(mm.memory().folio(pfn).lock().is_locked(), "D41: page {pfn} is installed without its lock");
         }
     }
 }
@@ -271,14 +300,6 @@ pub(in crate::mm) fn folio_prealloc<P: Platform>(memory: &PhysMem<P>, cpu: CpuId
         return Err(OutOfMemory);
     }
     Ok(pfn)
-}
-
-const fn encode(pfn: Pfn) -> u64 {
-    pfn.number() + 1
-}
-
-fn decode(slot: u64) -> Option<Pfn> {
-    slot.checked_sub(1).map(Pfn::truncate)
 }
 
 impl<P: Platform> fmt::Debug for AddressSpace<P> {

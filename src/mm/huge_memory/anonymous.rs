@@ -130,7 +130,7 @@ pub(super) fn folio_add_new_anon_rmap_pmd<P: Platform>(vmf: &Vmf<'_, P>, folio: 
 }
 
 /// Says of every page of a folio what it is a page of (`__folio_set_anon`; Linux asks the head instead).
-pub(super) fn set_anon<P: Platform>(memory: &PhysMem<P>, folio: Pfn, mapping: Mapping, index: u64) {
+pub(in crate::mm) fn set_anon<P: Platform>(memory: &PhysMem<P>, folio: Pfn, mapping: Mapping, index: u64) {
     for (number, frame) in (0..).zip(memory.frames_of_folio(folio)) {
         memory.page(frame).set_mapping(mapping, index + number);
     }

@@ -17,10 +17,20 @@ use super::fault::HugeFault;
 use super::locked_pmd::LockedPmd;
 use super::split::split_huge_pmd;
 
-/// Chooses by what the VMA maps: so far all huge pages are anonymous. Userfaultfd's write protection, and the
-/// `huge_fault` of shared files, would come here.
+/// Chooses by what the VMA maps. A huge page of a file is never written to through a private mapping, and shared memory
+/// wants no notice of writes: it is split, and the small page is dealt with. Userfaultfd's write protection, and the
+/// `huge_fault` of devices, would come here.
 pub(super) fn wp_huge_pmd<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PmdVal) -> HugeFault<'m, P> {
-    do_huge_pmd_wp_page(vmf, orig)
+    enter::<P>("wp_huge_pmd", format_args!("pmd={}, {orig}", vmf.pmd)).run(
+        || {
+            if vmf.vma().file().is_none() {
+                return do_huge_pmd_wp_page(vmf, orig);
+            }
+            split_huge_pmd(vmf.mm, vmf.pmd);
+            HugeFault::Fallback(vmf)
+        },
+        HugeFault::words,
+    )
 }
 
 /// Makes the entry writable if nobody else uses the page, else gives small pages the chance.

@@ -1,12 +1,12 @@
 //! A huge entry is taken away (`zap_huge_pmd`; the huge half of `mm/memory.c`, `zap_pmd_range`).
 
-use crate::phys::{CpuId, Pfn};
+use crate::phys::{CpuId, Mapping, Pfn};
 use crate::platform::{Platform, enter, remark};
 use crate::x86::{PmdState, PmdVal, VirtAddr};
 
 use crate::mm::entry_at::EntryAt;
 use crate::mm::generation::Generation;
-use crate::mm::mm_struct::Mm;
+use crate::mm::mm_struct::{Mm, RssKind};
 use crate::mm::pte_table::pmdp_get_lockless;
 use crate::mm::vma::Vma;
 
@@ -14,7 +14,7 @@ use super::eligible::{pages, span};
 use super::linux_4_4;
 use super::locked_pmd::LockedPmd;
 use super::migration::under_migration;
-use super::split::split_huge_pmd;
+use super::split::{hand_over_dirty, split_huge_pmd};
 use super::split_4_4::split_huge_page_pmd;
 
 /// What was done about a PMD entry before its table is looked at.
@@ -73,7 +73,9 @@ fn zap_huge_pmd<P: Platform>(mm: &Mm<P>, cpu: CpuId, vma: &Vma<P>, at: EntryAt) 
             let Some(mut pmd) = lock_if_huge(mm, vma, at) else { return HugeZap::NotHuge };
             let old = pmd.exchange(PmdVal::from_bits(0));
             let zapped = uncount(mm, old);
-            zap_deposited_table(mm, cpu, &mut pmd);
+            if !is_of_a_file(mm, old) {
+                zap_deposited_table(mm, cpu, &mut pmd);
+            }
             drop(pmd);
             zapped
         },
@@ -85,10 +87,21 @@ fn zap_huge_pmd<P: Platform>(mm: &Mm<P>, cpu: CpuId, vma: &Vma<P>, at: EntryAt) 
     )
 }
 
+/// The entry maps a huge page of a file, for which no table is deposited.
+fn is_of_a_file<P: Platform>(mm: &Mm<P>, pmd: PmdVal) -> bool {
+    pmd.is_huge() && matches!(mm.memory().page(pmd.pfn()).mapping(), Mapping::File(_) | Mapping::Shmem(_))
+}
+
 /// Takes back what the entry counted.
 fn uncount<P: Platform>(mm: &Mm<P>, old: PmdVal) -> HugeZap {
     if mm.machine().huge_zero().get() == Some(old.pfn()) && old.is_huge() {
         return HugeZap::NoPage;
+    }
+    if is_of_a_file(mm, old) {
+        hand_over_dirty(mm, old);
+        mm.memory().page(old.pfn()).add_entire_mapcount(-1);
+        mm.add_rss(RssKind::of(mm.memory().page(old.pfn()).mapping()), -pages::<P>());
+        return HugeZap::Folio(old.pfn());
     }
     mm.add_rss_anon(-pages::<P>());
     if under_migration(old).is_some() {
