@@ -109,7 +109,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), age(0)],
         actors: &[Actor { name: "W", ops: &[write(0, 1, 1), peek(1, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
-        outcomes: &["W wrote; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables"],
+        outcomes: &[
+            "W wrote, got EFAULT; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+            "W wrote, read 0; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -136,7 +139,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), mark_numa(0)],
         actors: &[Actor { name: "R", ops: &[read(0, 0), peek(1, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
-        outcomes: &["R read 9; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables"],
+        outcomes: &[
+            "R read 9, got EFAULT; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+            "R read 9, read 0; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -148,7 +154,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), clear_refs(0, 2)],
         actors: &[Actor { name: "W", ops: &[write(0, 1, 1), peek(1, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
-        outcomes: &["W wrote; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables"],
+        outcomes: &[
+            "W wrote, got EFAULT; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+            "W wrote, read 0; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -160,7 +169,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), clear_refs(0, 2)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1), read(1, 0)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &["A wrote; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables"],
+        outcomes: &[
+            "A wrote, read 0; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+            "A wrote, read 2; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -214,7 +226,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), write(1, 0, 8)],
         actors: &[Actor { name: "S", ops: &[dontneed(0, 1), peek(1, 0)] }, Actor { name: "T", ops: &[dontneed(1, 1)] }],
-        outcomes: &["S discarded; T discarded; +0 -0 pages; +0 -0 tables; +0 -1 huge"],
+        outcomes: &[
+            "S discarded, got EFAULT; T discarded; +0 -0 pages; +0 -0 tables; +0 -1 huge",
+            "S discarded, read 8; T discarded; +0 -0 pages; +0 -0 tables; +0 -1 huge",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -276,7 +291,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "A", ops: &[advise_huge(0, 2, HugeAdvice::Wanted)] },
             Actor { name: "W", ops: &[write(1, 0, 1)] },
         ],
-        outcomes: &[],
+        outcomes: &[
+            "A advised; W wrote; page 0 is huge, W's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
+            "A advised; W wrote; page 1 is W's; +1 -0 pages; +1 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -291,7 +309,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "A", ops: &[advise_huge(0, 2, HugeAdvice::Unwanted)] },
             Actor { name: "W", ops: &[write(1, 0, 1)] },
         ],
-        outcomes: &[],
+        outcomes: &[
+            "A advised; W wrote; page 0 is huge, W's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
+            "A advised; W wrote; page 1 is W's; +1 -0 pages; +1 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -306,7 +327,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "A", ops: &[advise_huge(0, 1, HugeAdvice::Unwanted)] },
             Actor { name: "W", ops: &[write(1, 0, 1)] },
         ],
-        outcomes: &[],
+        outcomes: &[
+            "A advised; W wrote; page 0 is W's; page 1 is W's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
+            "A advised; W wrote; page 1 is W's; +1 -0 pages; +1 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
 ];

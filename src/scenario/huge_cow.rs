@@ -25,7 +25,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "F", ops: &[Op::Fork, in_child(&read(0, 0))] },
             Actor { name: "W", ops: &[write(0, 0, 1)] },
         ],
-        outcomes: &[],
+        outcomes: &[
+            "F forked, read 1; W wrote; page 0 is huge, setup's; child's page 0 is huge, setup's; +0 -0 pages; +1 -0 tables",
+            "F forked, read 9; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is huge, setup's; +1 -0 pages; +1 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -37,7 +40,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: &[stock_huge(1, 1)],
         actors: &[Actor { name: "F", ops: &[Op::Fork] }, Actor { name: "W", ops: &[write(0, 0, 1)] }],
-        outcomes: &[],
+        outcomes: &[
+            "F forked; W wrote; page 0 is W's; page 1 is W's; child's page 0 is huge, W's; +1 -0 pages; +2 -0 tables; +1 -0 huge",
+            "F forked; W wrote; page 0 is huge, W's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
+            "F forked; W wrote; page 0 is huge, W's; child's page 0 is huge, W's; +0 -0 pages; +2 -0 tables; +1 -0 huge",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -49,7 +56,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: SHARED,
         actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "D", ops: &[in_child(&dontneed(0, 2))] }],
-        outcomes: &[],
+        outcomes: &[
+            "W wrote; D discarded; page 0 is W's; page 1 is setup's; +1 -0 pages; +0 -1 tables",
+            "W wrote; D discarded; page 0 is huge, setup's; +0 -0 pages; +0 -1 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -61,7 +71,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: SHARED,
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &[],
+        outcomes: &[
+            "A wrote; B wrote; page 0 is A's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -73,7 +85,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: SHARED,
         actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "X", ops: &[Op::ExitChild] }],
-        outcomes: &[],
+        outcomes: &[
+            "W wrote; X exited; page 0 is W's; page 1 is setup's; +1 -0 pages; +0 -2 tables",
+            "W wrote; X exited; page 0 is huge, setup's; +0 -0 pages; +0 -2 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -85,7 +100,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: SHARED,
         actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "D", ops: &[dontneed(0, 2)] }],
-        outcomes: &[],
+        outcomes: &[
+            "W wrote; D discarded; child's page 0 is huge, setup's; +1 -1 pages; +0 -0 tables",
+            "W wrote; D discarded; page 0 is W's; child's page 0 is huge, setup's; +1 -0 pages; +0 -0 tables",
+            "W wrote; D discarded; page 0 is W's; child's page 0 is huge, setup's; +1 -0 pages; +1 -1 tables",
+            "W wrote; D discarded; page 0 is W's; child's page 0 is huge, setup's; +2 -1 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -97,7 +117,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: &[stock_huge(2, 1), stock_huge(0, 1), write(0, 0, 9), Op::Fork],
         actors: &[Actor { name: "P", ops: &[write(0, 0, 1)] }, Actor { name: "C", ops: &[in_child(&write(0, 1, 2))] }],
-        outcomes: &[],
+        outcomes: &[
+            "P wrote; C wrote; page 0 is huge, P's; child's page 0 is C's; child's page 1 is C's; +2 -0 pages; +0 -0 tables; +1 -1 huge",
+            "P wrote; C wrote; page 0 is huge, P's; child's page 0 is huge, setup's; +0 -0 pages; +0 -0 tables; +1 -0 huge",
+            "P wrote; C wrote; page 0 is huge, setup's; child's page 0 is C's; child's page 1 is C's; +2 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -109,7 +133,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: &[stock_huge(2, 1), stock_huge(0, 1), write(0, 0, 9), Op::Fork],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &[],
+        outcomes: &[
+            "A wrote; B wrote; page 0 is B's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; +0 -0 tables",
+            "A wrote; B wrote; page 0 is B's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; +0 -0 tables; +1 -1 huge",
+            "A wrote; B wrote; page 0 is B's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; +1 -1 tables",
+            "A wrote; B wrote; page 0 is B's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; +1 -1 tables; +1 -1 huge",
+            "A wrote; B wrote; page 0 is huge, A's; child's page 0 is huge, setup's; +0 -0 pages; +0 -0 tables; +1 -0 huge",
+            "A wrote; B wrote; page 0 is huge, A's; child's page 0 is huge, setup's; +0 -0 pages; +1 -1 tables; +1 -0 huge",
+            "A wrote; B wrote; page 0 is huge, A's; child's page 0 is huge, setup's; +2 -2 pages; +0 -0 tables; +1 -0 huge",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -120,8 +152,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G2,
         vmas: HUGE,
         setup: SHARED,
-        actors: &[Actor { name: "P", ops: &[read(0, 0)] }, Actor { name: "S", ops: &[in_child(&dontneed(1, 1))] }],
-        outcomes: &[],
+        actors: &[Actor { name: "P", ops: &[write(0, 0, 1)] }, Actor { name: "S", ops: &[in_child(&dontneed(1, 1))] }],
+        outcomes: &[
+            "P wrote; S discarded; page 0 is P's; page 1 is P's; child's page 0 is setup's; +2 -1 pages; +0 -0 tables",
+            "P wrote; S discarded; page 0 is P's; page 1 is setup's; child's page 0 is setup's; +1 -0 pages; +0 -0 tables",
+            "P wrote; S discarded; page 0 is P's; page 1 is setup's; child's page 0 is setup's; +3 -2 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
 ];

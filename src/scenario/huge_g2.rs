@@ -72,7 +72,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), age(0)],
         actors: &[Actor { name: "W", ops: &[write(0, 1, 1), peek(1, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
-        outcomes: &["W wrote; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables"],
+        outcomes: &[
+            "W wrote, got EFAULT; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
+            "W wrote, read 0; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -85,9 +88,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(2, 1), write(0, 0, 9), mark_numa(0)],
         actors: &[Actor { name: "R", ops: &[read(0, 0), peek(1, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
         outcomes: &[
-            "R read 9; S discarded; page 0 is R's; +1 -2 pages; +0 -0 tables",
-            "R read 9; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
-            "R read 9; S discarded; page 0 is setup's; +1 -2 pages; +0 -0 tables",
+            "R read 9, got EFAULT; S discarded; page 0 is R's; +1 -2 pages; +0 -0 tables",
+            "R read 9, got EFAULT; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
+            "R read 9, got EFAULT; S discarded; page 0 is setup's; +1 -2 pages; +0 -0 tables",
+            "R read 9, read 0; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
         ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
@@ -100,7 +104,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), clear_refs(0, 2)],
         actors: &[Actor { name: "W", ops: &[write(0, 1, 1), peek(1, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
-        outcomes: &["W wrote; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables"],
+        outcomes: &[
+            "W wrote, got EFAULT; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
+            "W wrote, read 0; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -112,7 +119,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), clear_refs(0, 2)],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1), read(1, 0)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &["A wrote; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables"],
+        outcomes: &[
+            "A wrote, read 0; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+            "A wrote, read 2; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -124,7 +134,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), write(1, 0, 8)],
         actors: &[Actor { name: "S", ops: &[dontneed(0, 1), peek(1, 0)] }, Actor { name: "T", ops: &[dontneed(1, 1)] }],
-        outcomes: &["S discarded; T discarded; +0 -2 pages; +0 -0 tables"],
+        outcomes: &[
+            "S discarded, got EFAULT; T discarded; +0 -2 pages; +0 -0 tables",
+            "S discarded, read 8; T discarded; +0 -2 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {

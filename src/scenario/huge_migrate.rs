@@ -23,7 +23,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: MAPPED,
         actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "R", ops: &[peek(0, 0), read(0, 0)] }],
-        outcomes: &[],
+        outcomes: &[
+            "M moved; R got EFAULT, read 9; page 0 is huge, M's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
+            "M moved; R read 9, read 9; page 0 is huge, M's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -35,7 +38,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: MAPPED,
         actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "W", ops: &[peek(0, 0), write(1, 0, 1)] }],
-        outcomes: &[],
+        outcomes: &[
+            "M moved; W got EFAULT, wrote; page 0 is huge, M's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
+            "M moved; W read 9, wrote; page 0 is huge, M's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -47,7 +53,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: MAPPED,
         actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
-        outcomes: &[],
+        outcomes: &[
+            "M kept; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+            "M kept; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
+            "M moved; S discarded; page 0 is M's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -59,7 +69,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: MAPPED,
         actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "Z", ops: &[dontneed(0, 2)] }],
-        outcomes: &[],
+        outcomes: &[
+            "M kept; Z discarded; +0 -0 pages; +0 -1 tables; +0 -1 huge",
+            "M kept; Z discarded; +0 -0 pages; +0 -1 tables; +1 -2 huge",
+            "M moved; Z discarded; +0 -0 pages; +0 -1 tables; +1 -2 huge",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -71,7 +85,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: MAPPED,
         actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "F", ops: &[Op::Fork] }],
-        outcomes: &[],
+        outcomes: &[
+            "M kept; F forked; page 0 is huge, setup's; child's page 0 is huge, setup's; +0 -0 pages; +1 -0 tables; +1 -1 huge",
+            "M moved; F forked; page 0 is huge, M's; child's page 0 is huge, M's; +0 -0 pages; +1 -0 tables; +1 -1 huge",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -83,7 +100,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         vmas: HUGE,
         setup: MAPPED,
         actors: &[Actor { name: "M", ops: &[migrate(0), dontneed(0, 2)] }, Actor { name: "R", ops: &[read(0, 0)] }],
-        outcomes: &[],
+        outcomes: &[
+            "M moved, discarded; R read 0; page 0 is zero; +0 -0 pages; +1 -1 tables; +1 -2 huge",
+            "M moved, discarded; R read 0; page 0 is zero; +0 -0 pages; +2 -2 tables; +1 -2 huge",
+            "M moved, discarded; R read 9; +0 -0 pages; +0 -1 tables; +1 -2 huge",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -93,9 +114,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
         vmas: HUGE,
-        setup: &[stock_huge(2, 1), stock_huge(0, 1), write(0, 0, 9), Op::Fork, Op::ExitChild],
-        actors: &[Actor { name: "M", ops: &[migrate(0), dontneed(0, 2)] }, Actor { name: "W", ops: &[write(0, 1, 1)] }],
-        outcomes: &[],
+        setup: &[stock_huge(2, 1), stock_huge(0, 1), write(0, 0, 9), Op::Fork],
+        actors: &[
+            Actor { name: "M", ops: &[in_child(&migrate(0)), dontneed(0, 2)] },
+            Actor { name: "W", ops: &[write(0, 1, 1)] },
+        ],
+        outcomes: &[
+            "M kept, discarded; W wrote; child's page 0 is huge, setup's; +1 -1 pages; +0 -0 tables; +1 -1 huge",
+            "M kept, discarded; W wrote; page 0 is W's; child's page 0 is huge, setup's; +1 -0 pages; +0 -0 tables; +1 -1 huge",
+            "M kept, discarded; W wrote; page 0 is W's; child's page 0 is huge, setup's; +1 -0 pages; +1 -1 tables; +1 -1 huge",
+            "M kept, discarded; W wrote; page 0 is W's; child's page 0 is huge, setup's; +2 -1 pages; +0 -0 tables; +1 -1 huge",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
 ];

@@ -70,6 +70,11 @@ pub(super) fn split_huge_page<P: Platform>(mm: &Mm<P>, anon_vma: &AnonVma<P>, he
             let (memory, mappings) = (mm.memory(), marked.len() as i64);
             let mapped = memory.page(head).entire_mapcount();
             assert!(mapped == mappings, "D15: {mappings} entries of folio {head} are being split, {mapped} map it");
+            if marked.is_empty() {
+                // Linux splits it all the same, and frees the parts.
+                remark::<P>(format_args!("nobody maps it any more: it goes as a whole"));
+                return;
+            }
             memory.frames_of_folio(head).for_each(|frame| memory.page(frame).add_mapcount(mappings));
             memory.page(head).add_entire_mapcount(-mappings);
             memory.split_folio(head, mappings.cast_unsigned());
