@@ -1,9 +1,11 @@
 //! Tales of the ways into the fault path, and out of it.
 
+use crate::actors::exit_mmap;
 use crate::mm::{Generation, Protection, Signal, Signals, Task, VmFlags};
 use crate::x86::{Instruction, Mode, Pkru, VirtAddr};
 
 use super::library::{Tale, tale};
+use super::memory::fork_child;
 use super::stage::{CPU, Stage, page};
 
 const RW: Protection = Protection::READ.union(Protection::WRITE);
@@ -61,6 +63,18 @@ pub(super) const TALES: &[Tale] = &[
         generation: Generation::G2,
         play: |stage: &mut Stage| {
             stage.map(0, 1, RW, VmFlags::empty());
+            stage.write(0);
+        },
+    },
+    Tale {
+        name: "cow-reuse-g2",
+        about: "a store to a page that a child shared, in Linux 4.4, after it is gone: one entry maps it",
+        generation: Generation::G2,
+        play: |stage: &mut Stage| {
+            stage.map(0, 1, RW, VmFlags::empty());
+            stage.accessed_before("a store", Instruction::store(page(0), 1));
+            let child = fork_child(stage);
+            stage.before("the child exits", |_, _| exit_mmap(&child, CPU));
             stage.write(0);
         },
     },

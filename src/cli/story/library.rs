@@ -4,7 +4,7 @@ use crate::mm::{Generation, MmError};
 
 use super::plot::{End, Story, aftermath};
 use super::stage::Stage;
-use super::{entry, files, memory};
+use super::{entry, files, huge, memory};
 
 /// A story of the library: a few lines of set-up, and one access.
 pub(in crate::cli) struct Tale {
@@ -23,7 +23,7 @@ pub(super) const fn tale(name: &'static str, about: &'static str, play: fn(&mut 
 
 /// All of them, in the order in which they read best.
 pub(in crate::cli) fn tales() -> impl Iterator<Item = &'static Tale> {
-    memory::TALES.iter().chain(files::TALES).chain(entry::TALES)
+    memory::TALES.iter().chain(huge::TALES).chain(files::TALES).chain(entry::TALES)
 }
 
 /// The tale of this name.

@@ -1,12 +1,12 @@
 //! Tales of anonymous memory.
 
 use crate::actors::{change_prot_numa, fork};
-use crate::mm::{Generation, Mm, Protection, VmFlags};
+use crate::mm::{Mm, Protection, VmFlags};
 use crate::platform::Arc;
 use crate::x86::Instruction;
 
 use super::library::{Tale, tale};
-use super::stage::{CPU, Stage, page};
+use super::stage::{CPU, P, Stage, page};
 
 const RW: Protection = Protection::READ.union(Protection::WRITE);
 
@@ -44,44 +44,16 @@ pub(super) const TALES: &[Tale] = &[
         stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
         stage.read(0);
     }),
-    tale("huge-write", "the first store to a mapping that wants huge pages", |stage| {
-        stage.map(0, 512, RW, VmFlags::HUGEPAGE);
-        stage.write(3);
-    }),
-    tale("huge-read", "the first load from a mapping that wants huge pages: the huge zero page", |stage| {
-        stage.map(0, 512, RW, VmFlags::HUGEPAGE);
-        stage.read(3);
-    }),
-    tale("huge-zero-write", "a store where the huge zero page is: it is split", |stage| {
-        stage.map(0, 512, RW, VmFlags::HUGEPAGE);
-        stage.accessed_before("a load", Instruction::Load(page(0)));
-        stage.write(3);
-    }),
-    tale("huge-cow", "a store to a huge page that a child shares: it is split, and one page is copied", |stage| {
-        stage.map(0, 512, RW, VmFlags::HUGEPAGE);
-        stage.accessed_before("a store", Instruction::store(page(0), 1));
-        fork_child(stage);
-        stage.write(3);
-    }),
-    Tale {
-        name: "huge-write-g2",
-        about: "the first store to a mapping that wants huge pages, as Linux 4.4 handles it",
-        generation: Generation::G2,
-        play: |stage| {
-            stage.map(0, 512, RW, VmFlags::HUGEPAGE);
-            stage.write(3);
-        },
-    },
 ];
 
 /// One page that is written, and a child that shares it.
-fn forked(stage: &mut Stage) -> Mm<super::stage::P> {
+fn forked(stage: &mut Stage) -> Mm<P> {
     stage.map(0, 1, RW, VmFlags::empty());
     stage.accessed_before("a store", Instruction::store(page(0), 1));
     fork_child(stage)
 }
 
-fn fork_child(stage: &mut Stage) -> Mm<super::stage::P> {
+pub(super) fn fork_child(stage: &mut Stage) -> Mm<P> {
     let child = Mm::new(Arc::clone(&stage.machine), stage.mm.generation(), CPU).expect("a frame for the root table");
     stage.before("fork", |mm, task| fork(mm, &child, task).expect("there is memory"));
     child

@@ -2,6 +2,7 @@
 
 mod entry;
 mod files;
+mod huge;
 mod library;
 mod memory;
 mod plot;

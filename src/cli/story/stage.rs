@@ -95,6 +95,26 @@ impl Stage {
         self.last = Some((instruction, completion));
     }
 
+    /// A user's access to a page while somebody else is in the middle of something.
+    pub(super) fn tell_while(
+        &mut self,
+        words: &str,
+        (other, stops_in): (fn(&Mm<P>), &'static str),
+        instruction: Instruction,
+    ) {
+        self.say(&format!("meanwhile: {words}"));
+        platform::Story::take();
+        let (mm, task) = (&self.mm, &self.task);
+        let mut completion = None;
+        platform::Story::meanwhile(
+            || other(mm),
+            stops_in,
+            || completion = Some(Process::new(mm, task).execute(Mode::User, instruction)),
+        );
+        self.chapters.push(Chapter { instruction, events: platform::Story::take() });
+        self.last = completion.map(|completion| (instruction, completion));
+    }
+
     /// A user's store to a page.
     pub(super) fn write(&mut self, number: u64) {
         self.tell(Mode::User, Instruction::store(page(number), 0x5eed));
@@ -127,6 +147,19 @@ impl File {
             reads: Reads::AtOnce,
             huge: HugeFolios::Never,
             readahead_pages: 2,
+        },
+    };
+
+    /// Shared memory that is mounted with `huge=within_size`.
+    pub(super) const HUGE_SHMEM: File = File {
+        pages: 512,
+        behaviour: Behaviour {
+            fault: FaultOp::Shmem,
+            page_mkwrite: PageMkwrite::None,
+            map_pages: MapPages::Window(16),
+            huge: HugeFolios::WithinSize,
+            readahead_pages: 0,
+            ..Self::DISK.behaviour
         },
     };
 
