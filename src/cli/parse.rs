@@ -1,8 +1,9 @@
 //! Parsing what a story is about: addresses, ranges, rights.
 
-use crate::mm::Protection;
+use crate::mm::{MapFlags, Protection};
 use crate::phys::Pfn;
 use crate::platform::{Geometry, Shape, X86_64};
+use crate::x86::Pkru;
 
 const G: Geometry = X86_64::GEOMETRY;
 
@@ -43,6 +44,26 @@ pub(super) fn protection(text: &str) -> Result<Protection, String> {
     Ok(protection)
 }
 
+/// Flags of `mmap`, with or without `MAP_`, in any case: `private|anonymous`.
+pub(super) fn map_flags(text: &str) -> Result<MapFlags, String> {
+    let mut flags = MapFlags::empty();
+    for word in text.split(['|', ',']).map(str::trim) {
+        let name = word.to_ascii_uppercase();
+        let known = MapFlags::from_name(name.strip_prefix("MAP_").unwrap_or(&name));
+        flags |= known.ok_or_else(|| {
+            let names: Vec<_> = MapFlags::all().iter_names().map(|(name, _)| name.to_ascii_lowercase()).collect();
+            format!("'{word}' is no flag of a mapping; expected some of {}", names.join(", "))
+        })?;
+    }
+    Ok(flags)
+}
+
+/// The rights to the protection keys.
+pub(super) fn pkru(text: &str) -> Result<Pkru, String> {
+    let bits = hex(text)?;
+    u32::try_from(bits).map(Pkru::new).map_err(|_| format!("{bits:#x} does not fit the 32 bits of PKRU"))
+}
+
 /// A frame number that an entry can hold.
 pub(super) fn pfn(text: &str) -> Result<Pfn, String> {
     let number = hex(text)?;
@@ -73,6 +94,15 @@ mod tests {
         assert_eq!(protection("x"), Ok(Protection::EXEC));
         assert_eq!(protection("---"), Ok(Protection::empty()));
         assert!(protection("rwz").is_err());
+    }
+
+    #[test]
+    fn flags_may_be_written_as_c_does_or_shorter() {
+        let expected = MapFlags::PRIVATE | MapFlags::ANONYMOUS;
+        assert_eq!(map_flags("MAP_PRIVATE|MAP_ANONYMOUS"), Ok(expected));
+        assert_eq!(map_flags("anonymous, private"), Ok(expected));
+        assert!(map_flags("private|stack").is_err_and(|error| error.contains("growsdown")));
+        assert!(map_flags("").is_err());
     }
 
     #[test]

@@ -104,13 +104,13 @@ pub(super) fn kernelmode_fixup_or_oops<P: Platform>(exception: Exception) -> Res
 /// The kernel has a bug (`page_fault_oops`).
 pub(super) fn page_fault_oops<P: Platform>(oops: Oops) -> Resume<Ending> {
     remark::<P>(format_args!("page_fault_oops, __do_kernel_fault as others call it"));
-    Resume::Instead(Ending::Oops(oops))
+    Resume::Never(Ending::Oops(oops))
 }
 
 pub(super) fn tell_resume(resume: &Resume<Ending>) -> String {
     match resume {
         Resume::Retry => "retry the instruction".to_owned(),
-        Resume::Instead(ending) => ending.to_string(),
+        Resume::Instead(ending) | Resume::Never(ending) => ending.to_string(),
     }
 }
 

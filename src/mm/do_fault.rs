@@ -128,7 +128,7 @@ fn do_fault_around<P: Platform>(
             let range = (index - (at - first), index + (end - 1 - at));
             Ok(filemap_map_pages(vmf, file, range, || prealloc.install(vmf)))
         },
-        |result| result.map_or_else(|_| "VM_FAULT_OOM".to_owned(), |around| format!("{around:?}")),
+        |result| result.map_or_else(|_| "VM_FAULT_OOM".to_owned(), |around| around.words()),
     )
 }
 

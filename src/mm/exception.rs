@@ -66,7 +66,7 @@ impl<P: Platform> ExceptionHandler<P> for Process<'_, P> {
 /// A user's signals are delivered on the way back (`exit_to_user_mode_loop`): one that kills comes before all others,
 /// and after the handler of any other the instruction is executed again. From an oops there is no way back.
 fn exit_to_user_mode<P: Platform>(task: &Task, resume: Resume<Ending>) -> Resume<Ending> {
-    if matches!(resume, Resume::Instead(Ending::Oops(_))) {
+    if matches!(resume, Resume::Never(_)) {
         return resume;
     }
     match task.pending_signal::<P>() {

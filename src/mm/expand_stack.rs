@@ -31,6 +31,16 @@ pub(super) enum CannotGrow {
     NoRoom,
 }
 
+impl CannotGrow {
+    fn words(self) -> &'static str {
+        match self {
+            Self::NoStack => "-EFAULT: it is no stack",
+            Self::TooLow => "-EPERM: nothing may be mapped that low",
+            Self::NoRoom => "-ENOMEM: another mapping is too near, or the stack would be too large",
+        }
+    }
+}
+
 /// Makes the VMA, which lies above `address`, reach down to its page; the mmap lock is held for writing, so that nobody
 /// else grows it meanwhile.
 pub(super) fn expand_stack_locked<P: Platform>(
@@ -57,7 +67,7 @@ pub(super) fn expand_stack_locked<P: Platform>(
             vmas.set_start(index, start);
             Ok(())
         },
-        |result| result.map_or_else(|error| format!("{error:?}"), |()| "0".to_owned()),
+        |result| result.map_or_else(|error| CannotGrow::words(error).to_owned(), |()| "0".to_owned()),
     )
 }
 

@@ -50,6 +50,17 @@ pub(super) enum Finished {
     Failed(FaultError),
 }
 
+impl Finished {
+    /// The result as Linux's functions return it.
+    fn words(&self) -> String {
+        match self {
+            Self::Done => "0".to_owned(),
+            Self::Lost => "VM_FAULT_NOPAGE: another fault was faster".to_owned(),
+            Self::Failed(error) => error.words().to_owned(),
+        }
+    }
+}
+
 /// Enters the page. That the address space may be torn by the out-of-memory killer meanwhile is not modelled.
 pub(super) fn finish_fault<P: Platform>(
     vmf: &Vmf<'_, P>,
@@ -90,7 +101,7 @@ pub(super) fn finish_fault<P: Platform>(
             drop(table);
             Finished::Done
         },
-        |finished| format!("{finished:?}"),
+        Finished::words,
     )
 }
 

@@ -139,6 +139,19 @@ pub fn do_mmap<P: Platform>(mm: &Mm<P>, request: &MapRequest<P>) -> Result<VirtA
     )
 }
 
+/// Maps anonymous private memory of at least `bytes` bytes and returns where it starts (`vm_mmap`).
+///
+/// # Errors
+/// As Linux: see [`MapError`].
+pub fn mmap<P: Platform>(
+    mm: &Mm<P>,
+    placement: Placement,
+    bytes: u64,
+    protection: Protection,
+) -> Result<VirtAddr, MapError> {
+    do_mmap(mm, &MapRequest { placement, ..MapRequest::anonymous(bytes, protection) })
+}
+
 /// The file that is to be mapped, if one is (`ksys_mmap_pgoff`).
 fn file_of<P: Platform>(request: &MapRequest<P>) -> Result<Option<&OpenFile<P>>, MapError> {
     let huge = request.flags.contains(MapFlags::HUGETLB);

@@ -1,4 +1,4 @@
-//! Making mappings: `mmap` of anonymous private memory (`mm/mmap.c`).
+//! What every mapping needs: rights, and room for it (`mm/mmap.c`).
 
 use bitflags::bitflags;
 use thiserror::Error;
@@ -6,9 +6,7 @@ use thiserror::Error;
 use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
-use super::mm_struct::Mm;
 use super::vm_flags::VmFlags;
-use super::vma::Vma;
 use super::vma_tree::VmaTree;
 
 bitflags! {
@@ -83,22 +81,6 @@ pub enum MapError {
     /// A protection key above 15.
     #[error("EINVAL: the protection keys are 0 to 15")]
     NoSuchKey,
-}
-
-/// Maps anonymous private memory of at least `bytes` bytes and returns where it starts (`vm_mmap`).
-///
-/// # Errors
-/// As Linux: see [`MapError`].
-pub fn mmap<P: Platform>(
-    mm: &Mm<P>,
-    placement: Placement,
-    bytes: u64,
-    protection: Protection,
-) -> Result<VirtAddr, MapError> {
-    let mut vmas = mm.mmap_lock().write();
-    let (start, end) = find_room::<P>(&vmas, placement, bytes)?;
-    vmas.insert(Vma::new(start, end, protection.vm_flags()));
-    Ok(start)
 }
 
 /// Where a mapping of at least `bytes` bytes goes (`get_unmapped_area`).

@@ -79,10 +79,10 @@ pub use filemap::{
 };
 pub use generation::{CowReuse, Generation, VmaLocking};
 pub use huge_memory::{CopiedHuge, HugeZap, LockedPmd, copy_huge_pmd, migrate_huge_folio, split_at, zap_huge};
-pub use map_request::{HugeAdvice, MapFlags, MapRequest, OpenFile, OpenMode, do_mmap};
+pub use map_request::{HugeAdvice, MapFlags, MapRequest, OpenFile, OpenMode, do_mmap, mmap};
 pub use migrate::{Migrated, migrate_folio};
 pub use mm_struct::{Mm, MmError, RssKind};
-pub use mmap::{MapError, Placement, Protection, mmap};
+pub use mmap::{MapError, Placement, Protection};
 pub use mmap_lock::{MmapLock, MmapWriteGuard};
 pub use pte_table::{LockedTable, PteTable};
 pub(crate) use pte_table::{pmdp_get_lockless, pte_alloc};

@@ -49,6 +49,8 @@ fn migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>) {
                 return;
             };
             let folio = vmf.mm.memory().folio_of(pfn);
+            // The point of the second look (D58): who moves the page will unlock it after the lock of the table was
+            // free again, so this wait ends.
             assert_being_moved(vmf.mm, folio);
             drop(table);
             vmf.mm.memory().page(folio).folio().lock().wait();

@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn oops(oops: Oops) -> Resume<Ending> {
-        Resume::Instead(Ending::Oops(oops))
+        Resume::Never(Ending::Oops(oops))
     }
 
     const EFAULT: Resume<Ending> = Resume::Instead(Ending::Efault);

@@ -113,6 +113,18 @@ pub enum FaultError {
     },
 }
 
+impl FaultError {
+    /// What Linux calls it.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Oom => "VM_FAULT_OOM",
+            Self::Sigbus => "VM_FAULT_SIGBUS",
+            Self::Sigsegv => "VM_FAULT_SIGSEGV",
+            Self::HwPoison { .. } => "VM_FAULT_HWPOISON",
+        }
+    }
+}
+
 impl<P: Platform> VmFault<'_, P> {
     /// What Linux calls it.
     pub fn words(&self) -> String {
@@ -121,10 +133,7 @@ impl<P: Platform> VmFault<'_, P> {
             Self::NoPage(_, effort) => ("VM_FAULT_NOPAGE", *effort),
             Self::Retry(effort) => ("VM_FAULT_RETRY", *effort),
             Self::Completed(effort) => ("VM_FAULT_COMPLETED", *effort),
-            Self::Failed(_, FaultError::Oom) => ("VM_FAULT_OOM", Effort::Minor),
-            Self::Failed(_, FaultError::Sigbus) => ("VM_FAULT_SIGBUS", Effort::Minor),
-            Self::Failed(_, FaultError::Sigsegv) => ("VM_FAULT_SIGSEGV", Effort::Minor),
-            Self::Failed(_, FaultError::HwPoison { .. }) => ("VM_FAULT_HWPOISON", Effort::Minor),
+            Self::Failed(_, error) => (error.words(), Effort::Minor),
         };
         match effort {
             Effort::Minor => name.to_owned(),

@@ -33,6 +33,17 @@ pub(super) enum MadeWritable {
 }
 
 impl MadeWritable {
+    /// The result as Linux's functions return it.
+    fn words(&self) -> String {
+        match self {
+            Self::Locked => "VM_FAULT_LOCKED",
+            Self::Gone => "0",
+            Self::NoPage => "VM_FAULT_NOPAGE",
+            Self::Refused => "VM_FAULT_SIGBUS",
+        }
+        .to_owned()
+    }
+
     /// The end of a fault whose page may not be written now.
     ///
     /// # Panics
@@ -67,7 +78,7 @@ pub(super) fn do_page_mkwrite<P: Platform>(vmf: &Vmf<'_, P>, file: &AddressSpace
             }
             MadeWritable::Locked
         },
-        |made| format!("{made:?}"),
+        MadeWritable::words,
     )
 }
 

@@ -88,6 +88,31 @@ impl Story {
         });
     }
 
+    /// Runs `told`; when it enters the function `at`, `other` runs on a thread of its own, from its beginning to its end,
+    /// before `told` goes on.
+    ///
+    /// # Panics
+    /// If `told` never enters the function.
+    pub fn interrupted(told: impl FnOnce(), at: &'static str, other: impl FnOnce() + Send) {
+        let (go, may_go) = mpsc::channel::<()>();
+        let (done, is_done) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                may_go.recv().expect("the told thread comes there");
+                other();
+                done.send(()).expect("the told thread waits for it");
+            });
+            let stop = move || {
+                Story::tell(Event::Remark("meanwhile the other one acts".to_owned()));
+                go.send(()).expect(OTHER_LIVES);
+                is_done.recv().expect(OTHER_LIVES);
+            };
+            STOP.set(Some((at, Box::new(stop))));
+            told();
+            assert!(STOP.take().is_none(), "the told thread never enters {at}");
+        });
+    }
+
     /// Sets what [`Platform::choose`] returns on this thread from now on; after the last of them, always 0.
     pub fn script(choices: impl IntoIterator<Item = usize>) {
         SCRIPT.set(choices.into_iter().collect());

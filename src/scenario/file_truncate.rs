@@ -4,6 +4,7 @@ use crate::mm::{Behaviour, Generation, MapPages, PageMkwrite, Space};
 use crate::oracle::Sharing;
 
 use super::definition::{Actor, DISK, FileSpec, LoomReach, Scenario, ShapeName, map_file, read, truncate, write};
+use super::file_write::SHMEM;
 
 /// The file system is asked before a write, and does not look at the page itself.
 const UNLOCKED: FileSpec =
@@ -48,6 +49,40 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R got SIGBUS; T truncated; +1 -1 pages; +2 -2 tables",
             "R got SIGBUS; T truncated; +2 -1 pages; +2 -2 tables",
             "R read 100; T truncated; +1 -1 pages; +2 -1 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 2 },
+    },
+    Scenario {
+        name: "shmem-truncate",
+        family: "file_truncate",
+        claim: "a first write to shared memory that is cut short meanwhile is entered and taken away, or finds the end",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: &[],
+        setup: &[map_file(0, 1, Sharing::Shared, &SHMEM)],
+        actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "T", ops: &[truncate(&SHMEM, 0)] }],
+        outcomes: &[
+            "W got SIGBUS; T truncated; +0 -0 pages; +1 -1 tables",
+            "W got SIGBUS; T truncated; +1 -1 pages; +1 -0 tables",
+            "W got SIGBUS; T truncated; +1 -1 pages; +1 -1 tables",
+            "W wrote; T truncated; +1 -1 pages; +1 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 2 },
+    },
+    Scenario {
+        name: "shmem-wp-truncate",
+        family: "file_truncate",
+        claim: "a write to shared memory that another mapping has made, against a cut",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: &[],
+        setup: &[map_file(0, 1, Sharing::Shared, &SHMEM), write(0, 0, 7), map_file(2, 1, Sharing::Shared, &SHMEM)],
+        actors: &[Actor { name: "W", ops: &[write(2, 0, 1)] }, Actor { name: "T", ops: &[truncate(&SHMEM, 0)] }],
+        outcomes: &[
+            "W got SIGBUS; T truncated; +0 -1 pages; +1 -0 tables",
+            "W got SIGBUS; T truncated; +0 -1 pages; +1 -1 tables",
+            "W got SIGBUS; T truncated; +1 -2 pages; +1 -1 tables",
+            "W wrote; T truncated; +0 -1 pages; +1 -0 tables",
         ],
         loom: LoomReach::Outcomes { preemptions: 2 },
     },

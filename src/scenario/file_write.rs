@@ -17,7 +17,7 @@ const fn with_mkwrite(page_mkwrite: PageMkwrite) -> FileSpec {
 }
 
 /// Shared memory.
-const SHMEM: FileSpec = FileSpec {
+pub(super) const SHMEM: FileSpec = FileSpec {
     name: "shmem",
     behaviour: Behaviour { fault: FaultOp::Shmem, map_pages: MapPages::Window(1), ..DISK.behaviour },
     ..DISK

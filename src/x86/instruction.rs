@@ -83,8 +83,10 @@ pub struct PtRegs {
 pub enum Resume<S> {
     /// Execute it again.
     Retry,
-    /// Deliver this instead of going on: a signal, an oops, an error from a fixup.
+    /// Deliver this instead of going on: a signal, an error from a fixup.
     Instead(S),
+    /// Do not return from the exception: the kernel has a bug, and stops here.
+    Never(S),
 }
 
 /// Who handles page faults: the kernel.
@@ -135,10 +137,12 @@ pub fn execute<P: Platform, H: ExceptionHandler<P>>(
         remark::<P>(format_args!("exception #PF: error code {code}, CR2 {}", fault.address));
         remark::<P>(format_args!("asm_exc_page_fault: save the registers, switch to the kernel's stack"));
         let resume = handler.exc_page_fault(PtRegs { mode, interrupts: Interrupts::Enabled }, code, fault.address);
+        if let Resume::Never(ending) = resume {
+            return Completion::Ended(ending);
+        }
         remark::<P>(format_args!("restore the registers, iret"));
-        match resume {
-            Resume::Retry => {}
-            Resume::Instead(ending) => return Completion::Ended(ending),
+        if let Resume::Instead(ending) = resume {
+            return Completion::Ended(ending);
         }
     }
     panic!("D56: {instruction:?} faulted {MOST_FAULTS} times without progress")

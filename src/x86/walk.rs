@@ -92,6 +92,7 @@ fn try_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address: VirtAddr, acce
         rights &= flags;
         no_execute |= flags & EntryFlags::NO_EXECUTE;
         if is_leaf && !access.allowed_by(rights | no_execute) {
+            remark::<P>(format_args!("{}[{index}] is present; the rights of the levels forbid it", level_name(level)));
             return Step::Faults(ErrorCode::PROTECTION | access.key_error(rights, flags));
         }
         if is_leaf && !access.key_error(rights, flags).is_empty() {

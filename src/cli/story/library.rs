@@ -21,6 +21,11 @@ pub(super) const fn tale(name: &'static str, about: &'static str, play: fn(&mut 
     Tale { name, about, generation: Generation::G6, play }
 }
 
+/// A tale of the older generation.
+pub(super) const fn tale_g2(name: &'static str, about: &'static str, play: fn(&mut Stage)) -> Tale {
+    Tale { name, about, generation: Generation::G2, play }
+}
+
 /// All of them, in the order in which they read best.
 pub(in crate::cli) fn tales() -> impl Iterator<Item = &'static Tale> {
     memory::TALES.iter().chain(huge::TALES).chain(files::TALES).chain(entry::TALES)

@@ -1,31 +1,31 @@
 //! Tales of anonymous memory.
 
 use crate::actors::{change_prot_numa, fork};
-use crate::mm::{Mm, Protection, VmFlags};
+use crate::mm::{MapFlags, MapRequest, Mm, Process, Protection, VmFlags, Vma};
 use crate::platform::Arc;
-use crate::x86::Instruction;
+use crate::x86::{Completion, Instruction, Mode};
 
-use super::library::{Tale, tale};
-use super::stage::{CPU, P, Stage, page};
+use super::library::{Tale, tale, tale_g2};
+use super::stage::{CPU, Stage, page};
 
 const RW: Protection = Protection::READ.union(Protection::WRITE);
 
 pub(super) const TALES: &[Tale] = &[
     tale("anonymous-write", "the first store to a page of a new mapping", |stage| {
-        stage.map(0, 1, RW, VmFlags::empty());
+        stage.map(0, 1, RW);
         stage.write(0);
     }),
     tale("anonymous-read", "the first load from a page maps the zero page", |stage| {
-        stage.map(0, 1, RW, VmFlags::empty());
+        stage.map(0, 1, RW);
         stage.read(0);
     }),
     tale("vma-lock", "a store where the VMA is prepared: its lock is enough", |stage| {
-        stage.map(0, 2, RW, VmFlags::empty());
+        stage.map(0, 2, RW);
         stage.accessed_before("a store to the other page", Instruction::store(page(1), 1));
         stage.write(0);
     }),
     tale("zero-page-write", "a store to a page that shows the zero page", |stage| {
-        stage.map(0, 1, RW, VmFlags::empty());
+        stage.map(0, 1, RW);
         stage.accessed_before("a load", Instruction::Load(page(0)));
         stage.write(0);
     }),
@@ -38,22 +38,83 @@ pub(super) const TALES: &[Tale] = &[
         stage.before("the child exits", |_, _| crate::actors::exit_mmap(&child, CPU));
         stage.write(0);
     }),
+    tale(
+        "shared-anonymous-write",
+        "the first store to shared anonymous memory: it is a file without a name",
+        |stage| {
+            map_shared(stage);
+            stage.write(0);
+        },
+    ),
+    tale("shared-anonymous-read", "a load from shared anonymous memory whose page a child has made", |stage| {
+        map_shared(stage);
+        let child = fork_child(stage);
+        stage.before("the child stores", |_, task| {
+            let done = Process::new(&child, task).execute(Mode::User, Instruction::store(page(0), 7));
+            assert_eq!(done, Completion::Done(None));
+        });
+        stage.read(0);
+    }),
+    tale("shared-without-file", "a shared mapping that nobody answers for", |stage| {
+        let flags = VmFlags::READ | VmFlags::WRITE | VmFlags::SHARED;
+        stage.insert("a driver's mapping without operations", Vma::new(page(0), page(1), flags));
+        stage.read(0);
+    }),
     tale("numa-hint", "a load from a page that the NUMA scanner marked", |stage| {
-        stage.map(0, 1, RW, VmFlags::empty());
+        stage.map(0, 1, RW);
+        stage.accessed_before("a store", Instruction::store(page(0), 1));
+        stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
+        stage.read(0);
+    }),
+    tale(
+        "numa-hint-moves",
+        "a load from a page that the NUMA scanner marked, and that is on the wrong node",
+        |stage| {
+            stage.map(0, 1, RW);
+            stage.accessed_before("a store", Instruction::store(page(0), 1));
+            stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
+            stage.script("the page is misplaced", &[1]);
+            stage.read(0);
+        },
+    ),
+    tale_g2("anonymous-write-g2", "the first store to a page, as Linux 4.4 handles it", |stage| {
+        stage.map(0, 1, RW);
+        stage.write(0);
+    }),
+    tale_g2("anonymous-read-g2", "the first load from a page, as Linux 4.4 handles it", |stage| {
+        stage.map(0, 1, RW);
+        stage.read(0);
+    }),
+    tale_g2("cow-after-fork-g2", "a store to a page that a child shares, as Linux 4.4 handles it", |stage| {
+        forked(stage);
+        stage.write(0);
+    }),
+    tale_g2("cow-reuse-g2", "a store to a page that a child shared: Linux 4.4 counts who maps it", |stage| {
+        let child = forked(stage);
+        stage.before("the child exits", |_, _| crate::actors::exit_mmap(&child, CPU));
+        stage.write(0);
+    }),
+    tale_g2("numa-hint-g2", "a load from a page that the NUMA scanner marked, as Linux 4.4 handles it", |stage| {
+        stage.map(0, 1, RW);
         stage.accessed_before("a store", Instruction::store(page(0), 1));
         stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
         stage.read(0);
     }),
 ];
 
+fn map_shared(stage: &mut Stage) {
+    let flags = MapFlags::SHARED | MapFlags::ANONYMOUS;
+    stage.mmap(0, 1, MapRequest { flags, ..MapRequest::anonymous(0, RW) });
+}
+
 /// One page that is written, and a child that shares it.
-fn forked(stage: &mut Stage) -> Mm<P> {
-    stage.map(0, 1, RW, VmFlags::empty());
+fn forked(stage: &mut Stage) -> Mm<super::stage::P> {
+    stage.map(0, 1, RW);
     stage.accessed_before("a store", Instruction::store(page(0), 1));
     fork_child(stage)
 }
 
-pub(super) fn fork_child(stage: &mut Stage) -> Mm<P> {
+pub(super) fn fork_child(stage: &mut Stage) -> Mm<super::stage::P> {
     let child = Mm::new(Arc::clone(&stage.machine), stage.mm.generation(), CPU).expect("a frame for the root table");
     stage.before("fork", |mm, task| fork(mm, &child, task).expect("there is memory"));
     child

@@ -1,5 +1,6 @@
 //! One fault, set up, run on the code that the checkers run, and told.
 
+mod call;
 mod entry;
 mod files;
 mod huge;
@@ -10,4 +11,4 @@ mod render;
 mod stage;
 
 pub(super) use library::{find, tales};
-pub(super) use plot::{Plot, Story, Use};
+pub(super) use plot::{Mapping, Plot, Story, Use};

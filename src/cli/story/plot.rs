@@ -4,12 +4,17 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::call::Calls;
 use super::render::{Chapter, render};
-use crate::mm::{Ending, Generation, Mm, MmError, Placement, Process, Protection, Task, mmap};
+use super::stage::File;
+use crate::mm::{
+    AddressSpace, Ending, Generation, HugeAdvice, MapError, MapFlags, MapRequest, Mm, MmError, OpenFile, OpenMode,
+    Placement, Process, Protection, RssKind, Task, do_mmap,
+};
 use crate::oracle::Layout;
-use crate::phys::{CpuId, Pfn, PhysConfig};
+use crate::phys::{CpuId, FileId, Pfn, PhysConfig};
 use crate::platform::{self, Arc, Event, Geometry, Ordering, Platform};
-use crate::x86::{Completion, Instruction, Machine, Mode, NotCanonical, PteVal, VirtAddr};
+use crate::x86::{Completion, Instruction, Machine, Mode, NotCanonical, Pkru, PteVal, VirtAddr};
 
 type P = platform::Story;
 
@@ -19,10 +24,42 @@ const G: Geometry = P::GEOMETRY;
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Plot {
     pub(in crate::cli) address: u64,
-    pub(in crate::cli) vma: (u64, u64),
-    pub(in crate::cli) protection: Protection,
+    pub(in crate::cli) mapping: Mapping,
+    pub(in crate::cli) pkru: Pkru,
     pub(in crate::cli) next_pfn: Pfn,
     pub(in crate::cli) access: Use,
+}
+
+/// The mapping of a plot, as a user asks for it.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Mapping {
+    pub(in crate::cli) range: (u64, u64),
+    pub(in crate::cli) protection: Protection,
+    pub(in crate::cli) flags: MapFlags,
+    /// Pages of the file, if there is one.
+    pub(in crate::cli) file: Option<u64>,
+    pub(in crate::cli) pkey: u32,
+    pub(in crate::cli) huge: HugeAdvice,
+}
+
+impl Mapping {
+    fn request(&self) -> MapRequest<P> {
+        let (start, end) = self.range;
+        let open = |pages| OpenFile {
+            mapping: Arc::new(AddressSpace::new(FileId(0), pages, pages, File::DISK.behaviour)),
+            mode: OpenMode::ReadWrite,
+            offset: 0,
+        };
+        MapRequest {
+            placement: Placement::Fixed(VirtAddr::new(start, G).expect("a range of user space is canonical")),
+            bytes: end - start,
+            protection: self.protection,
+            flags: self.flags,
+            file: self.file.map(open),
+            pkey: self.pkey,
+            huge: self.huge,
+        }
+    }
 }
 
 /// How the memory is used.
@@ -48,6 +85,8 @@ impl fmt::Display for Use {
 pub(in crate::cli) enum NoStory {
     #[error("frame {0} is not free: the kernel's own tables have taken it")]
     FrameTaken(Pfn),
+    #[error("{0} fails with {1}")]
+    NotMapped(String, MapError),
     #[error(transparent)]
     Machine(#[from] MmError),
 }
@@ -56,6 +95,9 @@ impl NoStory {
     pub(in crate::cli) fn hint(&self) -> &'static str {
         match self {
             Self::FrameTaken(_) => "try a --next-pfn of 0x100 or more",
+            Self::NotMapped(..) => {
+                "the usual mapping has --flags 'private|anonymous'; one of a file, --flags private --file 4"
+            }
             Self::Machine(_) => "the story needs 8 MiB of memory",
         }
     }
@@ -89,24 +131,22 @@ pub(super) struct Aftermath {
     pub(super) min_flt: u64,
     pub(super) maj_flt: u64,
     pub(super) pgtables_bytes: i64,
-    pub(super) rss_pages: i64,
+    /// Anonymous pages, those of files, and those of shared memory.
+    pub(super) rss_pages: [i64; 3],
 }
 
 const CPU: CpuId = CpuId::new(0);
 
 impl Story {
     pub(in crate::cli) fn tell(plot: &Plot) -> Result<Self, NoStory> {
-        let (start, end) = plot.vma;
-        let head = vec![
-            format!("{} at {:#x}", plot.access, plot.address),
-            format!("in the mapping {start:#x}-{end:#x}, rights {}", rights(plot.protection)),
-        ];
+        let request = plot.mapping.request();
+        let head = vec![format!("{} at {:#x}", plot.access, plot.address), Calls(&request).to_string()];
         let address = match VirtAddr::new(plot.address, G) {
             Ok(address) => address,
             Err(error) => return Ok(Self { head, chapters: Vec::new(), end: End::GeneralProtection(error) }),
         };
-        let mm = set_up(plot)?;
-        let task = Task::new(CPU);
+        let mm = set_up(plot.next_pfn, &request)?;
+        let task = Task::new(CPU).with_pkru(plot.pkru);
         platform::Story::take();
         let mut chapters = Vec::new();
         let mut completion = Completion::Done(None);
@@ -129,25 +169,15 @@ impl fmt::Display for Story {
     }
 }
 
-fn rights(protection: Protection) -> String {
-    let right = |bit, letter| if protection.contains(bit) { letter } else { '-' };
-    [(Protection::READ, 'r'), (Protection::WRITE, 'w'), (Protection::EXEC, 'x')]
-        .map(|(bit, letter)| right(bit, letter))
-        .iter()
-        .collect()
-}
-
 /// Memory around the frame that comes next: 8 MiB, so that the frame of the story has the number it should have.
-fn set_up(plot: &Plot) -> Result<Mm<P>, NoStory> {
-    let first = (plot.next_pfn.number() & !0x3ff).saturating_sub(0x400);
+fn set_up(next_pfn: Pfn, request: &MapRequest<P>) -> Result<Mm<P>, NoStory> {
+    let first = (next_pfn.number() & !0x3ff).saturating_sub(0x400);
     let config = PhysConfig::linux(Pfn::truncate(first), 2048, 1);
     let mm = Mm::new(Arc::new(Machine::boot(&config).map_err(MmError::from)?), Generation::G6, CPU)?;
-    if !mm.memory().make_next_user_frame(CPU, plot.next_pfn) {
-        return Err(NoStory::FrameTaken(plot.next_pfn));
+    if !mm.memory().make_next_user_frame(CPU, next_pfn) {
+        return Err(NoStory::FrameTaken(next_pfn));
     }
-    let (start, end) = plot.vma;
-    let placement = Placement::Fixed(VirtAddr::new(start, G).expect("a range of user space is canonical"));
-    mmap(&mm, placement, end - start, plot.protection).expect("the range was checked when it was parsed");
+    do_mmap(&mm, request).map_err(|error| NoStory::NotMapped(Calls(request).to_string(), error))?;
     Ok(mm)
 }
 
@@ -193,7 +223,7 @@ pub(super) fn aftermath(
         min_flt: counts.min_flt,
         maj_flt: counts.maj_flt,
         pgtables_bytes: mm.pgtables_bytes(),
-        rss_pages: mm.rss_anon_pages(),
+        rss_pages: [RssKind::Anon, RssKind::File, RssKind::Shmem].map(|kind| mm.rss(kind)),
     }
 }
 

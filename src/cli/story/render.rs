@@ -98,7 +98,15 @@ fn tell_end(address: VirtAddr, after: &Aftermath, out: &mut Formatter<'_>) -> fm
     writeln!(out, "  min_flt         {}", after.min_flt)?;
     writeln!(out, "  maj_flt         {}", after.maj_flt)?;
     writeln!(out, "  pgtables_bytes  {}", after.pgtables_bytes)?;
-    writeln!(out, "  RSS             {} anonymous pages", after.rss_pages)
+    let [anonymous, of_files, shared] = after.rss_pages;
+    write!(out, "  RSS             {anonymous} anonymous pages")?;
+    if of_files > 0 {
+        write!(out, ", {of_files} of files")?;
+    }
+    if shared > 0 {
+        write!(out, ", {shared} of shared memory")?;
+    }
+    writeln!(out)
 }
 
 /// The bytes up to the first zero, as text.

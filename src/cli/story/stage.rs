@@ -1,13 +1,14 @@
 //! The stage of a story: an address space that is set up in silence, and the accesses that are told.
 
 use crate::mm::{
-    AddressSpace, Behaviour, Ending, FaultOp, Generation, HugeFolios, MapPages, Mm, MmError, PageMkwrite, Process,
-    Protection, Reads, Space, Task, VmFlags, Vma, VmaFile,
+    AddressSpace, Behaviour, Ending, FaultOp, Generation, HugeAdvice, HugeFolios, MapFlags, MapPages, MapRequest, Mm,
+    MmError, OpenFile, OpenMode, PageMkwrite, Placement, Process, Protection, Reads, Space, Task, Vma, do_mmap,
 };
 use crate::phys::{CpuId, FileId, Pfn, PhysConfig};
 use crate::platform::{self, Arc};
 use crate::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
 
+use super::call::Calls;
 use super::render::Chapter;
 
 pub(super) type P = platform::Story;
@@ -42,17 +43,19 @@ impl Stage {
         Ok(Self { machine, mm, task: Task::new(CPU), setting: Vec::new(), chapters: Vec::new(), last: None })
     }
 
-    /// Maps so many pages of anonymous memory from page number `first` on.
-    pub(super) fn map(&mut self, first: u64, pages: u64, protection: Protection, flags: VmFlags) {
-        let vma = Vma::new(page(first), page(first + pages), protection.vm_flags() | flags);
-        let further: Vec<_> = flags.iter_names().map(|(name, _)| name).collect();
-        let further = if further.is_empty() { String::new() } else { format!(", {}", further.join(" ")) };
-        self.setting.push(format!("anonymous memory {vma:?}{further}"));
-        self.mm.mmap_lock().write().insert(vma);
+    /// Maps so many pages of private anonymous memory from page number `first` on.
+    pub(super) fn map(&mut self, first: u64, pages: u64, protection: Protection) {
+        self.mmap(first, pages, MapRequest::anonymous(0, protection));
+    }
+
+    /// The same, with advice to use huge pages.
+    pub(super) fn map_huge(&mut self, first: u64, pages: u64, protection: Protection) {
+        let request = MapRequest { huge: HugeAdvice::Wanted, ..MapRequest::anonymous(0, protection) };
+        self.mmap(first, pages, request);
     }
 
     /// Maps the first pages of a new file.
-    pub(super) fn map_file(&mut self, pages: u64, protection: Protection, flags: VmFlags, file: &File) -> Opened {
+    pub(super) fn map_file(&mut self, pages: u64, protection: Protection, flags: MapFlags, file: &File) -> Opened {
         let File { pages: size, behaviour } = *file;
         let mapping = Arc::new(AddressSpace::new(FileId(0), size, size.max(8), behaviour));
         self.map_opened(0, pages, protection, flags, &mapping);
@@ -60,11 +63,38 @@ impl Stage {
     }
 
     /// Maps the first pages of a file from page number `first` on.
-    pub(super) fn map_opened(&mut self, first: u64, pages: u64, protection: Protection, flags: VmFlags, file: &Opened) {
-        let vma = Vma::new(page(first), page(first + pages), protection.vm_flags() | flags);
-        let vma = vma.with_file(VmaFile::new(Arc::clone(file), page(first), 0, self.mm.pgd()));
-        self.setting.push(format!("a file of {} pages at {vma:?}", file.size_pages()));
+    pub(super) fn map_opened(
+        &mut self,
+        first: u64,
+        pages: u64,
+        protection: Protection,
+        flags: MapFlags,
+        file: &Opened,
+    ) {
+        let file = OpenFile { mapping: Arc::clone(file), mode: OpenMode::ReadWrite, offset: 0 };
+        let request = MapRequest { flags, file: Some(file), ..MapRequest::anonymous(0, protection) };
+        self.mmap(first, pages, request);
+    }
+
+    /// Maps so many pages from page number `first` on, as a user asks for it.
+    pub(super) fn mmap(&mut self, first: u64, pages: u64, request: MapRequest<P>) {
+        let request = MapRequest { placement: Placement::Fixed(page(first)), bytes: pages * 4096, ..request };
+        self.say(&Calls(&request).to_string());
+        do_mmap(&self.mm, &request).expect("a setting maps what can be mapped");
+        platform::Story::take();
+    }
+
+    /// Says what is chosen where the kernel's environment has a choice.
+    pub(super) fn script(&mut self, words: &str, choices: &[usize]) {
+        self.say(words);
+        platform::Story::script(choices.iter().copied());
+    }
+
+    /// Adds a mapping that `mmap` does not make.
+    pub(super) fn insert(&mut self, words: &str, vma: Vma<P>) {
+        self.say(&format!("{words}: {vma:?}"));
         self.mm.mmap_lock().write().insert(vma);
+        platform::Story::take();
     }
 
     /// Says something of the setting.
@@ -115,6 +145,35 @@ impl Stage {
         self.last = completion.map(|completion| (instruction, completion));
     }
 
+    /// A user's access to a page, and when it has come to a function, somebody else acts.
+    pub(super) fn tell_interrupted(
+        &mut self,
+        words: &str,
+        (at, other): (&'static str, fn(&Mm<P>)),
+        instruction: Instruction,
+    ) {
+        self.say(&format!("in between: {words}"));
+        platform::Story::take();
+        let (mm, task) = (&self.mm, &self.task);
+        let mut completion = None;
+        platform::Story::interrupted(
+            || completion = Some(Process::new(mm, task).execute(Mode::User, instruction)),
+            at,
+            || other(mm),
+        );
+        self.chapters.push(Chapter { instruction, events: platform::Story::take() });
+        self.last = completion.map(|completion| (instruction, completion));
+    }
+
+    /// An access that the story is about, where no fault may be handled.
+    pub(super) fn tell_atomic(&mut self, mode: Mode, instruction: Instruction) {
+        platform::Story::take();
+        let process = || Process::new(&self.mm, &self.task).execute(mode, instruction);
+        let completion = self.task.with_faults_disabled(process);
+        self.chapters.push(Chapter { instruction, events: platform::Story::take() });
+        self.last = Some((instruction, completion));
+    }
+
     /// A user's store to a page.
     pub(super) fn write(&mut self, number: u64) {
         self.tell(Mode::User, Instruction::store(page(number), 0x5eed));
@@ -163,8 +222,13 @@ impl File {
         },
     };
 
-    /// The same with reads of another kind.
+    /// One whose reads go like this.
     pub(super) const fn reading(reads: Reads) -> File {
-        File { behaviour: Behaviour { reads, ..Self::DISK.behaviour }, ..Self::DISK }
+        Self::DISK.with(Behaviour { reads, ..Self::DISK.behaviour })
+    }
+
+    /// The same, behaving like this.
+    pub(super) const fn with(self, behaviour: Behaviour) -> File {
+        File { behaviour, ..self }
     }
 }

@@ -131,6 +131,19 @@ pub(in crate::mm) enum Allowed {
     Refused,
 }
 
+impl Allowed {
+    /// The result as Linux's functions return it.
+    fn words(&self) -> String {
+        match self {
+            Self::Locked => "VM_FAULT_LOCKED",
+            Self::Unlocked => "0",
+            Self::NoPage => "VM_FAULT_NOPAGE",
+            Self::Refused => "VM_FAULT_SIGBUS",
+        }
+        .to_owned()
+    }
+}
+
 /// The state of a file on its file system.
 pub(super) struct FileSystem<P: Platform> {
     behaviour: Behaviour,
@@ -258,7 +271,7 @@ impl<P: Platform> AddressSpace<P> {
                 page.folio().mark_dirty();
                 Allowed::Locked
             },
-            |allowed| format!("{allowed:?}"),
+            Allowed::words,
         )
     }
 }

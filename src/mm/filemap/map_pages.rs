@@ -24,6 +24,17 @@ pub(in crate::mm) enum Around {
     NotMapped,
 }
 
+impl Around {
+    /// The result as Linux's functions return it.
+    pub(in crate::mm) fn words(&self) -> String {
+        match self {
+            Self::Mapped => "VM_FAULT_NOPAGE: the page of the fault is mapped",
+            Self::NotMapped => "0: the page of the fault is not mapped",
+        }
+        .to_owned()
+    }
+}
+
 /// Maps what can be had at once of the pages `first` to `last` of the file, all of them below one PTE table.
 pub(in crate::mm) fn filemap_map_pages<P: Platform>(
     vmf: &Vmf<'_, P>,
@@ -65,7 +76,7 @@ pub(in crate::mm) fn filemap_map_pages<P: Platform>(
             drop(table);
             around
         },
-        |around| format!("{around:?}"),
+        Around::words,
     )
 }
 

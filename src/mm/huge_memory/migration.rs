@@ -31,13 +31,13 @@ pub(super) fn pmd_migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>) {
     );
 }
 
-/// D43: what is waited for is a folio that somebody moves, so that an end of the wait comes (D58). The lock of the
+/// D58: what is waited for is a folio that somebody moves (D43), so that an end of the wait comes. The lock of the
 /// table is held.
 pub(in crate::mm) fn assert_being_moved<P: Platform>(mm: &Mm<P>, folio: Pfn) {
     if P::CHECKED {
         let page = mm.memory().page(folio);
         let is_moved = page.state() == PageState::User && page.folio().lock().is_locked() && page.refcount() > 0;
-        assert!(is_moved, "D43: a fault waits for folio {folio}, which nobody moves");
+        assert!(is_moved, "D58: a fault waits for folio {folio}, which nobody moves");
     }
 }
 
