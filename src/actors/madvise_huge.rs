@@ -1,9 +1,9 @@
 //! `madvise(MADV_HUGEPAGE)` and `madvise(MADV_NOHUGEPAGE)` (`mm/madvise.c`, `madvise_vma_behavior`,
 //! `madvise_update_vma`; `mm/khugepaged.c`, `hugepage_madvise`).
 //!
-//! What is mapped stays as it is: only faults to come are told. A VMA of which only a part is meant is split, and a huge
-//! page that reaches over the edge with it. Not modelled: merging the VMA with a neighbour that is alike afterwards, and
-//! telling khugepaged.
+//! What is mapped stays as it is: only faults to come are told. A VMA of which only a part is meant is split, and with
+//! it a huge page that reaches over the edge. Not modelled: merging the VMA with a neighbour that is alike afterwards,
+//! and telling khugepaged.
 
 use thiserror::Error;
 

@@ -1,8 +1,9 @@
 //! The native back end on one thread, with every event of the story kept.
 //!
-//! Some stories need somebody else in the middle: a fault that waits for a page is told only if the page is being moved.
-//! [`Story::meanwhile`] has another thread, of which nothing is told, go to a function and stop there; the told thread
-//! runs until it would wait, and only then does the other finish. So nothing depends on who is faster.
+//! Some stories need somebody else in the middle: a fault that waits for a page is told only if the page is being
+//! moved. [`Story::meanwhile`] has another thread, of which nothing is told, go to a function and stop there; the told
+//! thread runs until it would wait, and only then does the other finish. [`Story::interrupted`] has the other act when
+//! the told thread comes to a function. So nothing depends on who is faster.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -88,8 +89,8 @@ impl Story {
         });
     }
 
-    /// Runs `told`; when it enters the function `at`, `other` runs on a thread of its own, from its beginning to its end,
-    /// before `told` goes on.
+    /// Runs `told`; when it enters the function `at`, `other` runs on a thread of its own, from its beginning to its
+    /// end, before `told` goes on.
     ///
     /// # Panics
     /// If `told` never enters the function.

@@ -3,7 +3,7 @@
 use crate::mm::{Generation, VmFlags};
 
 use super::definition::{
-    Actor, LoomReach, Op, READ_WRITE, Scenario, ShapeName, VmaSpec, dontneed, in_child, read, stock_huge, write,
+    Actor, LoomReach, Op, READ_WRITE, Scenario, ShapeName, VmaSpec, dontneed, in_child, peek, read, stock_huge, write,
 };
 
 /// Two pages, which one PMD entry can map.
@@ -16,7 +16,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "huge-fork-write",
         family: "huge_cow",
-        claim: "a write to a huge page during a fork is before it, and the child's too, or after it, and never the child's",
+        claim: "a write to a huge page during a fork is before it, and the child's too, or after it, and never the \
+                child's",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
         vmas: HUGE,
@@ -26,8 +27,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "W", ops: &[write(0, 0, 1)] },
         ],
         outcomes: &[
-            "F forked, read 1; W wrote; page 0 is huge, setup's; child's page 0 is huge, setup's; +0 -0 pages; +1 -0 tables",
-            "F forked, read 9; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is huge, setup's; +1 -0 pages; +1 -0 tables",
+            "F forked, read 1; W wrote; page 0 is huge, setup's; child's page 0 is huge, setup's; +0 -0 pages; \
+             +1 -0 tables",
+            "F forked, read 9; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is huge, setup's; \
+             +1 -0 pages; +1 -0 tables",
         ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
@@ -41,9 +44,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(1, 1)],
         actors: &[Actor { name: "F", ops: &[Op::Fork] }, Actor { name: "W", ops: &[write(0, 0, 1)] }],
         outcomes: &[
-            "F forked; W wrote; page 0 is W's; page 1 is W's; child's page 0 is huge, W's; +1 -0 pages; +2 -0 tables; +1 -0 huge",
+            "F forked; W wrote; page 0 is W's; page 1 is W's; child's page 0 is huge, W's; +1 -0 pages; \
+             +2 -0 tables; +1 -0 huge",
             "F forked; W wrote; page 0 is huge, W's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
-            "F forked; W wrote; page 0 is huge, W's; child's page 0 is huge, W's; +0 -0 pages; +2 -0 tables; +1 -0 huge",
+            "F forked; W wrote; page 0 is huge, W's; child's page 0 is huge, W's; +0 -0 pages; +2 -0 tables; \
+             +1 -0 huge",
         ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
@@ -70,9 +75,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G6,
         vmas: HUGE,
         setup: SHARED,
-        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
+        actors: &[Actor { name: "A", ops: &[peek(1, 0), write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
         outcomes: &[
-            "A wrote; B wrote; page 0 is A's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; +0 -0 tables",
+            "A got EFAULT, wrote; B wrote; page 0 is A's; page 1 is B's; child's page 0 is huge, setup's; \
+             +2 -0 pages; +0 -0 tables",
+            "A read 0, wrote; B wrote; page 0 is A's; page 1 is B's; child's page 0 is huge, setup's; \
+             +2 -0 pages; +0 -0 tables",
+            "A read 2, wrote; B wrote; page 0 is A's; page 1 is B's; child's page 0 is huge, setup's; \
+             +2 -0 pages; +0 -0 tables",
         ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
@@ -118,9 +128,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(2, 1), stock_huge(0, 1), write(0, 0, 9), Op::Fork],
         actors: &[Actor { name: "P", ops: &[write(0, 0, 1)] }, Actor { name: "C", ops: &[in_child(&write(0, 1, 2))] }],
         outcomes: &[
-            "P wrote; C wrote; page 0 is huge, P's; child's page 0 is C's; child's page 1 is C's; +2 -0 pages; +0 -0 tables; +1 -1 huge",
-            "P wrote; C wrote; page 0 is huge, P's; child's page 0 is huge, setup's; +0 -0 pages; +0 -0 tables; +1 -0 huge",
-            "P wrote; C wrote; page 0 is huge, setup's; child's page 0 is C's; child's page 1 is C's; +2 -0 pages; +0 -0 tables",
+            "P wrote; C wrote; page 0 is huge, P's; child's page 0 is C's; child's page 1 is C's; +2 -0 pages; \
+             +0 -0 tables; +1 -1 huge",
+            "P wrote; C wrote; page 0 is huge, P's; child's page 0 is huge, setup's; +0 -0 pages; +0 -0 tables; \
+             +1 -0 huge",
+            "P wrote; C wrote; page 0 is huge, setup's; child's page 0 is C's; child's page 1 is C's; \
+             +2 -0 pages; +0 -0 tables",
         ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
@@ -134,20 +147,28 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(2, 1), stock_huge(0, 1), write(0, 0, 9), Op::Fork],
         actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
         outcomes: &[
-            "A wrote; B wrote; page 0 is B's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; +0 -0 tables",
-            "A wrote; B wrote; page 0 is B's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; +0 -0 tables; +1 -1 huge",
-            "A wrote; B wrote; page 0 is B's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; +1 -1 tables",
-            "A wrote; B wrote; page 0 is B's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; +1 -1 tables; +1 -1 huge",
-            "A wrote; B wrote; page 0 is huge, A's; child's page 0 is huge, setup's; +0 -0 pages; +0 -0 tables; +1 -0 huge",
-            "A wrote; B wrote; page 0 is huge, A's; child's page 0 is huge, setup's; +0 -0 pages; +1 -1 tables; +1 -0 huge",
-            "A wrote; B wrote; page 0 is huge, A's; child's page 0 is huge, setup's; +2 -2 pages; +0 -0 tables; +1 -0 huge",
+            "A wrote; B wrote; page 0 is B's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; \
+             +0 -0 tables",
+            "A wrote; B wrote; page 0 is B's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; \
+             +0 -0 tables; +1 -1 huge",
+            "A wrote; B wrote; page 0 is B's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; \
+             +1 -1 tables",
+            "A wrote; B wrote; page 0 is B's; page 1 is B's; child's page 0 is huge, setup's; +2 -0 pages; \
+             +1 -1 tables; +1 -1 huge",
+            "A wrote; B wrote; page 0 is huge, A's; child's page 0 is huge, setup's; +0 -0 pages; +0 -0 tables; \
+             +1 -0 huge",
+            "A wrote; B wrote; page 0 is huge, A's; child's page 0 is huge, setup's; +0 -0 pages; +1 -1 tables; \
+             +1 -0 huge",
+            "A wrote; B wrote; page 0 is huge, A's; child's page 0 is huge, setup's; +2 -2 pages; +0 -0 tables; \
+             +1 -0 huge",
         ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "huge-cow-split-4.4",
         family: "huge_cow",
-        claim: "a huge page that the child splits is split in the parent, too, whatever the parent does to it meanwhile",
+        claim: "a huge page that the child splits is split in the parent, too, whatever the parent does to it \
+                meanwhile",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
         vmas: HUGE,
@@ -155,8 +176,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         actors: &[Actor { name: "P", ops: &[write(0, 0, 1)] }, Actor { name: "S", ops: &[in_child(&dontneed(1, 1))] }],
         outcomes: &[
             "P wrote; S discarded; page 0 is P's; page 1 is P's; child's page 0 is setup's; +2 -1 pages; +0 -0 tables",
-            "P wrote; S discarded; page 0 is P's; page 1 is setup's; child's page 0 is setup's; +1 -0 pages; +0 -0 tables",
-            "P wrote; S discarded; page 0 is P's; page 1 is setup's; child's page 0 is setup's; +3 -2 pages; +0 -0 tables",
+            "P wrote; S discarded; page 0 is P's; page 1 is setup's; child's page 0 is setup's; +1 -0 pages; \
+             +0 -0 tables",
+            "P wrote; S discarded; page 0 is P's; page 1 is setup's; child's page 0 is setup's; +3 -2 pages; \
+             +0 -0 tables",
         ],
         loom: LoomReach::Partly { preemptions: 1 },
     },

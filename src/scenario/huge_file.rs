@@ -59,7 +59,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "huge-shmem-private-write",
         family: "huge_file",
-        claim: "a write to a private mapping of a huge page splits the entry and copies one page; the file never sees it",
+        claim: "a write to a private mapping of a huge page splits the entry and copies one page; the file never \
+                sees it",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
         vmas: &[],

@@ -86,8 +86,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: MAPPED,
         actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "F", ops: &[Op::Fork] }],
         outcomes: &[
-            "M kept; F forked; page 0 is huge, setup's; child's page 0 is huge, setup's; +0 -0 pages; +1 -0 tables; +1 -1 huge",
-            "M moved; F forked; page 0 is huge, M's; child's page 0 is huge, M's; +0 -0 pages; +1 -0 tables; +1 -1 huge",
+            "M kept; F forked; page 0 is huge, setup's; child's page 0 is huge, setup's; +0 -0 pages; \
+             +1 -0 tables; +1 -1 huge",
+            "M moved; F forked; page 0 is huge, M's; child's page 0 is huge, M's; +0 -0 pages; +1 -0 tables; \
+             +1 -1 huge",
         ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
@@ -110,7 +112,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "huge-wp-migrate",
         family: "huge_migrate",
-        claim: "a write that waits for the lock of a huge page, which its mover holds, finds it kept, moved or discarded",
+        claim: "a write that waits for the lock of a huge page, which its mover holds, finds it kept, moved or \
+                discarded",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
         vmas: HUGE,
@@ -121,9 +124,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ],
         outcomes: &[
             "M kept, discarded; W wrote; child's page 0 is huge, setup's; +1 -1 pages; +0 -0 tables; +1 -1 huge",
-            "M kept, discarded; W wrote; page 0 is W's; child's page 0 is huge, setup's; +1 -0 pages; +0 -0 tables; +1 -1 huge",
-            "M kept, discarded; W wrote; page 0 is W's; child's page 0 is huge, setup's; +1 -0 pages; +1 -1 tables; +1 -1 huge",
-            "M kept, discarded; W wrote; page 0 is W's; child's page 0 is huge, setup's; +2 -1 pages; +0 -0 tables; +1 -1 huge",
+            "M kept, discarded; W wrote; page 0 is W's; child's page 0 is huge, setup's; +1 -0 pages; \
+             +0 -0 tables; +1 -1 huge",
+            "M kept, discarded; W wrote; page 0 is W's; child's page 0 is huge, setup's; +1 -0 pages; \
+             +1 -1 tables; +1 -1 huge",
+            "M kept, discarded; W wrote; page 0 is W's; child's page 0 is huge, setup's; +2 -1 pages; \
+             +0 -0 tables; +1 -1 huge",
         ],
         loom: LoomReach::Partly { preemptions: 1 },
     },

@@ -4,7 +4,7 @@
 //! # State of the entry
 //!
 //! ```text
-//!   huge(old) -- set_pmd_migration_entry --> under migration -- remove_migration_pmd --> huge(new), or (old) if it failed
+//!   huge(old) -- set_pmd_migration_entry --> under migration -- remove_migration_pmd --> huge(new), or (old)
 //!                                                  |
 //!                                                  +-- zapped: none
 //!                                                  +-- split: a table of small entries under migration
