@@ -20,7 +20,7 @@ use crate::mm::{
     find_pmd, folio_add_file_rmap, fork_vma, pmd_of, pmdp_get_lockless, pte_alloc, under_migration,
 };
 use crate::phys::OutOfMemory;
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, lacks, remark};
 use crate::x86::{EntryFlags, PmdState, PteVal, VirtAddr, make_readable_migration_entry};
 
 /// Makes `child`, an empty address space, a copy of `parent`: their private pages are shared until one of them writes.
@@ -34,7 +34,9 @@ pub fn fork<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task) -> Result<(
             let mut vmas = parent.mmap_lock().write();
             let mut childs_vmas = child.mmap_lock().write();
             let result = vmas.all().iter().try_for_each(|vma| {
-                vmas.start_write(vma);
+                if !lacks::<P>(Variant::M61) {
+                    vmas.start_write(vma);
+                }
                 if vma.flags().contains(VmFlags::DONTCOPY) {
                     return Ok(());
                 }
@@ -42,7 +44,9 @@ pub fn fork<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task) -> Result<(
                 copy_page_range(parent, child, task, vma)
             });
             drop(childs_vmas);
-            flush_tlb_mm(parent);
+            if !lacks::<P>(Variant::M62) {
+                flush_tlb_mm(parent);
+            }
             drop(vmas);
             result
         },

@@ -14,7 +14,7 @@
 
 use crate::mm::{AddressSpace, LockedPmd, LockedTable, Mm, Vma, find_pmd};
 use crate::phys::{CpuId, Mapping, Pfn};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, lacks, recheck, remark};
 use crate::x86::VirtAddr;
 
 use super::gather::Gather;
@@ -34,7 +34,9 @@ pub fn truncate<P: Platform>(file: &AddressSpace<P>, mms: &[&Mm<P>], cpu: CpuId,
             file.set_size_pages(pages);
             unmap_mapping_pages(file, mms, cpu, pages);
             truncate_inode_pages(file, mms, cpu, pages);
-            unmap_mapping_pages(file, mms, cpu, pages);
+            if !lacks::<P>(Variant::M64) {
+                unmap_mapping_pages(file, mms, cpu, pages);
+            }
         },
         |()| "0".to_owned(),
     );
@@ -62,7 +64,7 @@ fn truncate_inode_pages<P: Platform>(file: &AddressSpace<P>, mms: &[&Mm<P>], cpu
         let memory = file_memory(mms);
         let Some(pfn) = file.get_folio(memory, cpu, index) else { continue };
         file.lock_folio(memory, pfn);
-        if memory.page(pfn).mapping() == Mapping::None {
+        if !recheck::<P>(Variant::TruncateGone, || memory.page(pfn).mapping() != Mapping::None) {
             remark::<P>(format_args!("page {pfn} has left the file already"));
         } else {
             unmap_mapping_folio(file, mms, cpu, memory.folio_of(pfn));

@@ -5,7 +5,7 @@
 //! - I2 (D20). RSS is uncounted before the table's lock is released.
 
 use crate::mm::{EntryAt, HugeZap, LockedTable, Mm, RssKind, Vma, find_pmd, remove_rmap, under_migration, zap_huge};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, lacks, remark};
 use crate::x86::{PteVal, VirtAddr};
 
 use super::gather::Gather;
@@ -83,7 +83,7 @@ pub(super) fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, ent
     if !entry.is_special() {
         let page = mm.memory().page(mm.memory().folio_of(entry.pfn()));
         let kind = RssKind::of(page.mapping());
-        if kind != RssKind::Anon && entry.is_dirty() {
+        if kind != RssKind::Anon && entry.is_dirty() && !lacks::<P>(Variant::DirtyZap) {
             // What hardware marked in the entry must outlive it (D37): the file system has to write it back.
             mm.memory().folio(entry.pfn()).mark_dirty();
         }

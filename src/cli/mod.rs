@@ -9,6 +9,7 @@ mod parse;
 mod progress;
 mod story;
 mod trace;
+mod variants;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ struct Cli {
 enum Command {
     Trace(trace::Trace),
     Check(check::Check),
+    Variants(variants::VariantsArgs),
     Flood(flood::FloodArgs),
 }
 
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Trace(trace) => trace.run(),
         Command::Check(check) => check.run(),
+        Command::Variants(variants) => variants.run(),
         Command::Flood(flood) => flood.run(),
     }
     .into()

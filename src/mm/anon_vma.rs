@@ -10,7 +10,7 @@ use std::fmt;
 
 use crate::locks::{RwSem, WriteGuard};
 use crate::phys::{AnonVmaId, Pfn};
-use crate::platform::{Arc, Platform, enter, remark};
+use crate::platform::{Arc, Platform, Variant, enter, lacks, remark};
 use crate::x86::VirtAddr;
 
 use super::fault_lock::FaultLockKind;
@@ -123,6 +123,7 @@ pub(super) fn vmf_anon_prepare<'m, P: Platform>(vmf: Vmf<'m, P>) -> Prepared<'m,
                 FaultLockKind::MmapRead => None,
                 FaultLockKind::VmaRead => match vmf.mm.mmap_lock().try_read() {
                     Some(vmas) => Some(vmas),
+                    None if lacks::<P>(Variant::M44) => None,
                     None => return Prepared::Retry(vmf.retry(Effort::Minor)),
                 },
             };
@@ -155,13 +156,13 @@ pub(super) fn anon_vma_prepare<P: Platform>(mm: &Mm<P>, task: &Task, vma: &Vma<P
     let _page_table_lock = mm.page_table_lock().lock();
     // The re-test under page_table_lock (M43): another fault in this VMA may have been first.
     match vma.set_anon_vma(candidate) {
-        Ok(()) => {
-            linked.push(LinkedVma::of(vma));
-            mine.id
-        }
-        Err(_mine) => {
+        Err(_mine) if !lacks::<P>(Variant::M43) => {
             remark::<P>(format_args!("another fault prepared the VMA first; mine is freed"));
             vma.anon_vma().expect("somebody set it, and it is never unset").id()
+        }
+        Ok(()) | Err(_) => {
+            linked.push(LinkedVma::of(vma));
+            mine.id
         }
     }
 }

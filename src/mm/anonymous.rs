@@ -4,7 +4,7 @@
 //! and then test the entry again: whoever loses gives its page back and lets the access be retried.
 
 use crate::phys::{OutOfMemory, PageState, Pfn};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PteVal};
 
 use super::anon_vma::{Prepared, vmf_anon_prepare};
@@ -36,7 +36,7 @@ pub(super) fn do_anonymous_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m,
 fn map_zero_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
     let entry = PteVal::new(vmf.mm.machine().zero_page(), vmf.vma().page_prot()).with(EntryFlags::SPECIAL);
     if let Some(mut table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd)
-        && !vmf_pte_changed(&vmf, &table)
+        && !vmf_pte_changed(&vmf, &table, Variant::M14Zero)
     {
         // The zero page has no reference, no mapcount and no RSS to count.
         table.set(vmf.address, entry);
@@ -57,7 +57,7 @@ fn map_new_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
         memory.put_page(vmf.task.cpu(), pfn);
         return vmf.handled();
     };
-    if vmf_pte_changed(&vmf, &table) {
+    if vmf_pte_changed(&vmf, &table, Variant::M14) {
         drop(table);
         memory.put_page(vmf.task.cpu(), pfn);
         return vmf.handled();
@@ -70,14 +70,16 @@ fn map_new_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
     vmf.handled()
 }
 
-/// The re-test under the lock (M14): whether another fault, or a zap, came first (`vmf_pte_changed`).
-pub(super) fn vmf_pte_changed<P: Platform>(vmf: &Vmf<'_, P>, table: &LockedTable<'_, P>) -> bool {
-    let now = table.get(vmf.address);
-    let changed = vmf.orig_pte.map_or(!now.is_none(), |orig| now != orig);
-    if changed {
-        remark::<P>(format_args!("another fault came first: the PTE is {now} now"));
-    }
-    changed
+/// The re-test under the lock (M14, M29): whether another fault, or a zap, came first (`vmf_pte_changed`).
+pub(super) fn vmf_pte_changed<P: Platform>(vmf: &Vmf<'_, P>, table: &LockedTable<'_, P>, which: Variant) -> bool {
+    !recheck::<P>(which, || {
+        let now = table.get(vmf.address);
+        let same = vmf.orig_pte.map_or(now.is_none(), |orig| now == orig);
+        if !same {
+            remark::<P>(format_args!("another fault came first: the PTE is {now} now"));
+        }
+        same
+    })
 }
 
 /// A zeroed page, charged to the cgroup (`alloc_anon_folio`; order 0 only).

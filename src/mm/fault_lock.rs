@@ -6,7 +6,7 @@
 //! - I2. The VMA can only be reached through the lock, so nobody touches it after the lock is gone.
 
 use crate::locks::{OwnedReadGuard, ReadGuard};
-use crate::platform::{Arc, Platform, enter};
+use crate::platform::{Arc, Platform, Variant, enter, recheck};
 
 use super::bad_area::{Exception, may_wait_for_mmap_lock};
 use super::expand_stack::expand_stack_locked;
@@ -112,18 +112,29 @@ pub(super) fn lock_mm_and_find_vma<'m, P: Platform>(
             }
             let is_stack = vmas.vma(vma).flags().contains(VmFlags::GROWSDOWN);
             drop(vmas);
-            if is_stack { grow_stack(mm, task, exception) } else { None }
+            if is_stack { grow_stack(mm, task, exception, vma) } else { None }
         },
         |lock| lock.as_ref().map_or("NULL".to_owned(), |lock| format!("vma {:?}", lock.vma())),
     )
 }
 
 /// Lets the stack above the address grow down to it. There is no way from reading to writing without a gap, and in the
-/// gap the stack may have gone, grown, or given way to another mapping: so it is looked for again (M42).
-fn grow_stack<'m, P: Platform>(mm: &'m Mm<P>, task: &'m Task, exception: Exception) -> Option<FaultLock<'m, P>> {
+/// gap the stack, which was `seen`, may have gone, grown, or given way to another mapping: so it is looked for again
+/// (M42).
+fn grow_stack<'m, P: Platform>(
+    mm: &'m Mm<P>,
+    task: &'m Task,
+    exception: Exception,
+    seen: VmaIndex,
+) -> Option<FaultLock<'m, P>> {
     let mut vmas = upgrade_mmap_lock_carefully(mm, task, exception)?;
-    let vma = vmas.find(exception.address)?;
-    if vmas.vma(vma).start() > exception.address {
+    let mut found = Some(seen);
+    recheck::<P>(Variant::M42, || {
+        found = vmas.find(exception.address);
+        found == Some(seen)
+    });
+    let vma = found?;
+    if recheck::<P>(Variant::StackGrown, || vmas.vma(vma).start() > exception.address) {
         expand_stack_locked(mm, task, &mut vmas, vma, exception.address).ok()?;
     }
     Some(FaultLock::of_mmap(vmas.downgrade(), vma, task))

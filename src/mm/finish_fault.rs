@@ -7,7 +7,7 @@
 //!   one that shows a copy.
 
 use crate::phys::{AnonVmaId, OutOfMemory, Pfn};
-use crate::platform::{Platform, enter};
+use crate::platform::{Platform, Variant, enter};
 use crate::x86::{EntryFlags, PteVal, VirtAddr};
 
 use super::RssKind;
@@ -83,7 +83,7 @@ pub(super) fn finish_fault<P: Platform>(
             }
             let Some(mut table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd) else { return Finished::Lost };
             // The re-test under the lock (M29).
-            if vmf_pte_changed(vmf, &table) {
+            if vmf_pte_changed(vmf, &table, Variant::M29) {
                 return Finished::Lost;
             }
             match page {

@@ -12,7 +12,7 @@
 //! | anything else | here: another fault, or hardware, has done the work |
 
 use crate::phys::Pfn;
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PmdState, PteVal};
 
 use super::anonymous::do_anonymous_page;
@@ -75,7 +75,7 @@ fn may_be_a_hint<P: Platform>(vmf: &Vmf<'_, P>) -> bool {
 fn fault_on_present<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal) -> VmFault<'m, P> {
     let Some(mut table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd) else { return vmf.handled() };
     // pte_same (M13): the entry may have been zapped or replaced since the snapshot, and its page freed.
-    if table.get(vmf.address) != orig {
+    if !recheck::<P>(Variant::M13, || table.get(vmf.address) == orig) {
         remark::<P>(format_args!("the entry changed meanwhile: the access will tell"));
         drop(table);
         return vmf.handled();

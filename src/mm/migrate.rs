@@ -20,7 +20,7 @@
 //! page that has other entries is kept where it is.
 
 use crate::phys::{OutOfMemory, Page, PageState, Pfn};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{AccessedBit, DirtyBit, EntryFlags, PteVal, SwapEntry, SwapType, VirtAddr};
 
 use super::handle_pte_fault::maybe_mkwrite;
@@ -70,7 +70,7 @@ fn unmap_and_move<P: Platform>(mm: &Mm<P>, task: &Task, vma: &Vma<P>, address: V
     let Ok(new) = alloc_migration_target(mm, task) else { return Migrated::Kept };
     let unmapped = try_to_migrate(mm, task, address, old);
     // I3: the one reference left is the migrator's.
-    let moved = unmapped && page.refcount_after_puts() == 1;
+    let moved = unmapped && recheck::<P>(Variant::MigrateCount, || page.refcount_after_puts() == 1);
     if moved {
         memory.copy_page(new, old);
         memory.page(new).set_mapping(page.mapping(), page.index());
@@ -100,7 +100,8 @@ fn try_to_migrate<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr, old: 
         return false;
     };
     let mapped = table.get(address);
-    if !mapped.is_present() || mapped.is_special() || mapped.pfn() != old || page.mapcount() != 1 {
+    let same = || mapped.is_present() && !mapped.is_special() && mapped.pfn() == old && page.mapcount() == 1;
+    if !recheck::<P>(Variant::MigrateSame, same) {
         remark::<P>(format_args!("the page is no longer mapped here, or is mapped elsewhere, too"));
         return false;
     }
@@ -140,11 +141,11 @@ pub(super) fn remove_migration_pte<P: Platform>(
         return false;
     };
     let marked = table.get(address);
-    if under_migration(marked) != Some(old) {
+    if !recheck::<P>(Variant::ArriveSame, || under_migration(marked) == Some(old)) {
         remark::<P>(format_args!("the entry was zapped meanwhile"));
         return false;
     }
-    let swap = SwapEntry::from_pte(marked).expect("an entry under migration");
+    let swap = SwapEntry::from_pte(marked).expect("D44: the entry is still under migration");
     let (accessed, dirty) = swap.migration_marks();
     let mut entry = PteVal::new(now, vma.page_prot()).without(EntryFlags::ACCESSED);
     if accessed == AccessedBit::Young {

@@ -10,7 +10,7 @@
 //! - I3. What the entry will be is computed under the lock, from the entry that is there.
 
 use crate::phys::{Mapping, Pfn};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PteVal};
 
 use super::generation::CowReuse;
@@ -24,7 +24,7 @@ use super::wp_page::vm_normal_page;
 pub(super) fn do_numa_page<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal) -> VmFault<'m, P> {
     enter::<P>("do_numa_page", format_args!("address={}, pte={orig}", vmf.address)).run(
         || {
-            let Some(table) = map_same(&vmf, orig) else { return vmf.handled() };
+            let Some(table) = map_same(&vmf, orig, Variant::NumaSame) else { return vmf.handled() };
             let Some(misplaced) = numa_migrate_check(&vmf, orig) else {
                 restore(&vmf, table, orig);
                 return vmf.handled();
@@ -36,7 +36,7 @@ pub(super) fn do_numa_page<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal) -> Vm
                 Migrated::Moved => {}
                 Migrated::Kept => {
                     // pte_same again: nothing was locked meanwhile.
-                    if let Some(table) = map_same(&vmf, orig) {
+                    if let Some(table) = map_same(&vmf, orig, Variant::NumaSameAgain) {
                         restore(&vmf, table, orig);
                     }
                 }
@@ -48,8 +48,9 @@ pub(super) fn do_numa_page<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal) -> Vm
 }
 
 /// Locks the table if the entry is still the one of the snapshot (`pte_same`).
-fn map_same<'m, P: Platform>(vmf: &Vmf<'m, P>, orig: PteVal) -> Option<LockedTable<'m, P>> {
-    let table = LockedTable::offset_map_lock(vmf.mm, vmf.pmd).filter(|table| table.get(vmf.address) == orig);
+fn map_same<'m, P: Platform>(vmf: &Vmf<'m, P>, orig: PteVal, which: Variant) -> Option<LockedTable<'m, P>> {
+    let same = |table: &LockedTable<'_, P>| recheck::<P>(which, || table.get(vmf.address) == orig);
+    let table = LockedTable::offset_map_lock(vmf.mm, vmf.pmd).filter(same);
     if table.is_none() {
         remark::<P>(format_args!("the entry changed meanwhile: the access will tell"));
     }

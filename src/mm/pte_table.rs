@@ -21,7 +21,7 @@
 
 use crate::locks::SpinGuard;
 use crate::phys::{OutOfMemory, Pfn};
-use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, ordering, recheck, remark};
 use crate::x86::{PmdState, PmdVal, PteVal, VirtAddr};
 
 use super::entry_at::EntryAt;
@@ -44,7 +44,7 @@ pub struct LockedTable<'m, P: Platform> {
 /// Reads a PMD entry once, without a lock (`pmdp_get_lockless`).
 pub(crate) fn pmdp_get_lockless<P: Platform>(mm: &Mm<P>, pmd: EntryAt) -> PmdVal {
     // ORDER O1 of `walk`: pairs with `link_table`.
-    PmdVal::from_bits(mm.entry(pmd).load(Ordering::Acquire))
+    PmdVal::from_bits(mm.entry(pmd).load(ordering::<P>(Variant::OReadPmd, Ordering::Acquire)))
 }
 
 impl<'m, P: Platform> PteTable<'m, P> {
@@ -60,7 +60,7 @@ impl<'m, P: Platform> PteTable<'m, P> {
     /// (`ptep_get_lockless`).
     pub fn peek(&self, address: VirtAddr) -> PteVal {
         // ORDER O1: pairs with `LockedTable::set`.
-        PteVal::from_bits(self.mm.entry(self.at(address)).load(Ordering::Acquire))
+        PteVal::from_bits(self.mm.entry(self.at(address)).load(ordering::<P>(Variant::OReadPte, Ordering::Acquire)))
     }
 
     fn at(&self, address: VirtAddr) -> EntryAt {
@@ -78,7 +78,7 @@ impl<'m, P: Platform> LockedTable<'m, P> {
                 let ptl = mm.memory().page(pfn).ptl().lock();
                 // pmd_same (M10): a table that was unlinked meanwhile must not be written to. No actor that there is
                 // yet unlinks a table while faults run, so no scenario shows it.
-                if pmdp_get_lockless(mm, pmd) == seen {
+                if recheck::<P>(Variant::M10, || pmdp_get_lockless(mm, pmd) == seen) {
                     return Some(Self { table: PteTable { mm, pfn }, _ptl: ptl });
                 }
                 remark::<P>(format_args!("the PMD entry changed meanwhile: again"));
@@ -98,7 +98,7 @@ impl<'m, P: Platform> LockedTable<'m, P> {
         let at = self.table.at(address);
         self.assert_mapped(pte);
         // ORDER O1: publishes the page's contents; pairs with `peek` and the hardware walk.
-        self.table.mm.entry(at).store(pte.bits(), Ordering::Release);
+        self.table.mm.entry(at).store(pte.bits(), ordering::<P>(Variant::OSetPte, Ordering::Release));
         remark::<P>(format_args!("PTE[{}] = {:#x}", at.index, pte.bits()));
     }
 
@@ -118,7 +118,8 @@ impl<'m, P: Platform> LockedTable<'m, P> {
     /// Empties the entry of an address and returns what it held last (`ptep_get_and_clear`).
     pub fn clear(&mut self, address: VirtAddr) -> PteVal {
         // ORDER O2: after this, hardware finds nothing to mark.
-        PteVal::from_bits(self.table.mm.entry(self.table.at(address)).swap(0, Ordering::AcqRel))
+        let order = ordering::<P>(Variant::OClearPte, Ordering::AcqRel);
+        PteVal::from_bits(self.table.mm.entry(self.table.at(address)).swap(0, order))
     }
 }
 
@@ -144,7 +145,7 @@ pub(super) fn pmd_install<P: Platform>(mm: &Mm<P>, task: &Task, pmd: EntryAt, ta
             let _pml = mm.memory().page(pmd.table).ptl().lock();
             // ORDER none: PMD entries change only under the lock that we hold.
             let now = PmdVal::from_bits(mm.entry(pmd).load(Ordering::Relaxed));
-            if now.state() == PmdState::None {
+            if recheck::<P>(Variant::M2, || now.state() == PmdState::None) {
                 link_table(mm, pmd, PmdVal::table(table).bits());
             } else {
                 remark::<P>(format_args!("another fault linked a table first; mine is freed"));

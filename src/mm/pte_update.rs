@@ -7,7 +7,7 @@
 //! # Memory ordering
 //! - O1. Both updates are `AcqRel`: they see what hardware marked, and whoever reads the entry sees the page.
 
-use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, lacks, ordering, remark};
 use crate::x86::{EntryFlags, PteVal, VirtAddr};
 
 use super::generation::CowReuse;
@@ -34,7 +34,7 @@ impl<P: Platform> LockedTable<'_, P> {
         while let Err(now) = self.word(address).compare_exchange(
             seen,
             PteVal::from_bits(seen).write_protected().bits(),
-            Ordering::AcqRel,
+            ordering::<P>(Variant::OWrprotect, Ordering::AcqRel),
         ) {
             seen = now;
         }
@@ -79,7 +79,9 @@ pub(super) fn ptep_clear_flush<P: Platform>(mm: &Mm<P>, table: &mut LockedTable<
     enter::<P>("ptep_clear_flush", format_args!("address={address}")).run(
         || {
             let old = table.clear(address);
-            mm.machine().shoot_down();
+            if !lacks::<P>(Variant::M20) {
+                mm.machine().shoot_down();
+            }
             old
         },
         |old| old.to_string(),

@@ -7,7 +7,7 @@
 //! | a swap slot, a device's page, a marker | nothing makes one: not modelled |
 
 use crate::phys::Pfn;
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{PteVal, SwapEntry, SwapType};
 
 use super::huge_memory::assert_being_moved;
@@ -44,7 +44,12 @@ fn migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>) {
         || {
             let Some(table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd) else { return };
             // The second look, under the lock (M35): a migration that is over wakes nobody.
-            let Some(pfn) = under_migration(table.get(vmf.address)) else {
+            let mut moving = vmf.orig_pte.and_then(under_migration);
+            recheck::<P>(Variant::M35, || {
+                moving = under_migration(table.get(vmf.address));
+                moving.is_some()
+            });
+            let Some(pfn) = moving else {
                 remark::<P>(format_args!("the migration is over"));
                 return;
             };

@@ -27,7 +27,9 @@
 use std::fmt;
 
 use crate::locks::{OwnedReadGuard, OwnedRwSem};
-use crate::platform::{Arc, AtomicWord, Ordering, Platform, RaceCell, RcuReader, RcuSection, enter, remark};
+use crate::platform::{
+    Arc, AtomicWord, Ordering, Platform, RaceCell, RcuReader, RcuSection, Variant, enter, ordering, recheck, remark,
+};
 use crate::x86::VirtAddr;
 
 use super::fault_lock::FaultLock;
@@ -69,8 +71,11 @@ impl<P: Platform> VmaLock<P> {
         let guard = self.semaphore.try_read()?;
         // The second test (M37): a writer may have come and made the numbers equal before we had the semaphore.
         // ORDER O1: pairs with `end_write_all` (M38). The VMA's own number is ordered by the semaphore.
-        let is_write_locked = self.seq.load(Ordering::Relaxed) == mm_seq.0.load(Ordering::Acquire);
-        (!is_write_locked).then_some(guard)
+        recheck::<P>(Variant::M37, || {
+            let order = ordering::<P>(Variant::M38, Ordering::Acquire);
+            self.seq.load(Ordering::Relaxed) != mm_seq.0.load(order)
+        })
+        .then_some(guard)
     }
 
     /// Waits until nobody holds the VMA, and keeps everybody out until [`MmLockSeq::end_write_all`]
@@ -113,7 +118,7 @@ impl<P: Platform> MmLockSeq<P> {
     /// Ends the write locks of all VMAs (`vma_end_write_all`); the caller holds the mmap lock for writing.
     pub(super) fn end_write_all(&self) {
         // ORDER O1: publishes what was done to the VMAs; pairs with `start_read`.
-        self.0.fetch_add(1, Ordering::Release);
+        self.0.fetch_add(1, ordering::<P>(Variant::M38Release, Ordering::Release));
     }
 }
 
@@ -158,11 +163,12 @@ pub(super) fn lock_vma_under_rcu<'m, P: Platform>(
                 let vma = readers.walk(&section, address)?;
                 let guard = vma.lock.start_read(&readers.seq)?;
                 // The detached test (M39) comes before the range: of a detached VMA the range says nothing.
-                if vma.lock.detached.get() {
+                if !recheck::<P>(Variant::M39, || !vma.lock.detached.get()) {
                     remark::<P>(format_args!("the VMA was detached meanwhile: look again"));
                     continue;
                 }
-                return vma.contains(address).then(|| FaultLock::of_vma(guard, Arc::clone(vma), task));
+                let covers = recheck::<P>(Variant::VmaRange, || vma.contains(address));
+                return covers.then(|| FaultLock::of_vma(guard, Arc::clone(vma), task));
             }
         },
         |lock| lock.as_ref().map_or("NULL".to_owned(), |lock| format!("vma {:?}", lock.vma())),

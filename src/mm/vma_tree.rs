@@ -46,7 +46,7 @@ impl<P: Platform> VmaTree<P> {
     }
 
     pub(super) fn vma(&self, index: VmaIndex) -> &Vma<P> {
-        &self.vmas[index.0]
+        self.vmas.get(index.0).expect("D50: the tree has forgotten the VMA")
     }
 
     /// The first VMA that ends after `address`, whether it covers it or lies above (`find_vma`).

@@ -13,7 +13,7 @@
 //! The lock is in the value where it is held, so the two cannot be confused (D52). `VM_FAULT_FALLBACK`, which the
 //! handlers of huge entries return, stays inside the walk: it gives the [`Vmf`] back and is no `VmFault` (D55).
 
-use crate::platform::Platform;
+use crate::platform::{Platform, Variant, lacks};
 use crate::x86::{PteVal, VirtAddr};
 
 use super::entry_at::EntryAt;
@@ -63,7 +63,11 @@ impl<'m, P: Platform> Vmf<'m, P> {
 
     /// The lock is dropped and the fault begins again (`VM_FAULT_RETRY`).
     pub(super) fn retry(self, effort: Effort) -> VmFault<'m, P> {
-        drop(self.lock);
+        if lacks::<P>(Variant::M68) {
+            std::mem::forget(self.lock);
+        } else {
+            drop(self.lock);
+        }
         VmFault::Retry(effort)
     }
 

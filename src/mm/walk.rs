@@ -18,7 +18,7 @@
 //!   address dependency). The pair gives I2.
 
 use crate::phys::{OutOfMemory, PageState, Pfn};
-use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, ordering, recheck, remark};
 use crate::x86::{TableVal, VirtAddr, level_name};
 
 use super::entry_at::EntryAt;
@@ -108,7 +108,7 @@ fn parent_name(level: u32) -> &'static str {
 /// Reads an entry above the PMD tables, without a lock.
 pub(crate) fn read_table<P: Platform>(mm: &Mm<P>, at: EntryAt) -> TableVal {
     // ORDER O1: pairs with `link_table`.
-    TableVal::from_bits(mm.entry(at).load(Ordering::Acquire))
+    TableVal::from_bits(mm.entry(at).load(ordering::<P>(Variant::OReadTable, Ordering::Acquire)))
 }
 
 /// The PMD entry of an address, if all tables above it exist.
@@ -139,17 +139,19 @@ fn alloc_table_at<P: Platform>(
             let _page_table_lock = mm.page_table_lock().lock();
             // The re-test under the lock (M1): without it a live table is overwritten.
             // ORDER none: entries change only under the lock that we hold.
-            match TableVal::from_bits(mm.entry(parent).load(Ordering::Relaxed)).target() {
-                None => {
-                    link_table(mm, parent, TableVal::table(table).bits());
-                    Ok(table)
-                }
-                Some(first) => {
-                    remark::<P>(format_args!("another fault linked table {first} first; mine is freed"));
-                    mm.memory().free_uncharged(task.cpu(), table);
-                    Ok(first)
-                }
-            }
+            let linked = || TableVal::from_bits(mm.entry(parent).load(Ordering::Relaxed)).target();
+            let mut first = None;
+            recheck::<P>(Variant::M1, || {
+                first = linked();
+                first.is_none()
+            });
+            let Some(first) = first else {
+                link_table(mm, parent, TableVal::table(table).bits());
+                return Ok(table);
+            };
+            remark::<P>(format_args!("another fault linked table {first} first; mine is freed"));
+            mm.memory().free_uncharged(task.cpu(), table);
+            Ok(first)
         },
         |result| result.map_or_else(|_| "NULL".to_owned(), |table| format!("table {table}")),
     )
@@ -166,7 +168,7 @@ pub(super) fn new_table<P: Platform>(mm: &Mm<P>, task: &Task, level: u32) -> Res
 pub(super) fn link_table<P: Platform>(mm: &Mm<P>, at: EntryAt, bits: u64) {
     mm.add_tables(1);
     // ORDER O1: publishes the zeroed table; pairs with `read_table`, `pmdp_get_lockless` and the hardware walk.
-    mm.entry(at).store(bits, Ordering::Release);
+    mm.entry(at).store(bits, ordering::<P>(Variant::M5, Ordering::Release));
     let (name, bytes) = (level_name(at.level), P::GEOMETRY.page_size());
     remark::<P>(format_args!("{name}[{}] = {bits:#x}, pgtables_bytes += {bytes}", at.index));
 }

@@ -13,7 +13,7 @@
 //!   other process, no cache and no walker can come to it.
 
 use crate::phys::{Mapping, Page, Pfn};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, lacks, recheck, remark};
 use crate::x86::{EntryFlags, PteVal};
 
 use super::fault_flags::FaultFlags;
@@ -63,7 +63,8 @@ fn wp_page_private<'m, P: Platform>(
     let memory = vmf.mm.memory();
     let (page, folio) = (memory.page(old), memory.page(memory.folio_of(old)));
     let is_anon = matches!(folio.mapping(), Mapping::Anon(_));
-    if is_anon && (page.is_anon_exclusive() || wp_can_reuse_anon_folio(&vmf, folio)) {
+    let may_reuse = || page.is_anon_exclusive() || lacks::<P>(Variant::M23) || wp_can_reuse_anon_folio(&vmf, folio);
+    if is_anon && may_reuse() {
         page.set_anon_exclusive();
         if vmf.flags.contains(FaultFlags::UNSHARE) {
             remark::<P>(format_args!("the page is not shared, and nobody writes"));
@@ -94,7 +95,7 @@ fn wp_can_reuse_anon_folio<P: Platform>(vmf: &Vmf<'_, P>, page: &Page<P>) -> boo
                 return false;
             }
             // The second test (M22), under the folio lock: who found the page in the meantime has a reference now.
-            let is_last = page.refcount_after_puts() == 1;
+            let is_last = recheck::<P>(Variant::M22, || page.refcount_after_puts() == 1);
             if is_last {
                 folio_move_anon_rmap(vmf, page);
             }

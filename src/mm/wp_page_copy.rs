@@ -7,7 +7,7 @@
 //! - I3 (M21). The old page's mapping is uncounted only after that: whoever sees the count drop may write to the page.
 
 use crate::phys::{OutOfMemory, Pfn};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, lacks, recheck, remark};
 use crate::x86::{EntryFlags, PteVal};
 
 use super::anon_vma::{Prepared, vmf_anon_prepare};
@@ -46,7 +46,8 @@ fn copy_and_replace<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal, old: Option<
     let Ok(new) = copy_of(&vmf, old) else { return vmf.failed(FaultError::Oom) };
     let memory = vmf.mm.memory();
     // pte_same (I1).
-    let table = LockedTable::offset_map_lock(vmf.mm, vmf.pmd).filter(|table| table.get(vmf.address) == orig);
+    let same = |table: &LockedTable<'_, P>| recheck::<P>(Variant::M19, || table.get(vmf.address) == orig);
+    let table = LockedTable::offset_map_lock(vmf.mm, vmf.pmd).filter(same);
     let Some(mut table) = table else {
         remark::<P>(format_args!("the entry changed meanwhile: the copy is given back"));
         memory.put_page(vmf.task.cpu(), new);
@@ -60,13 +61,18 @@ fn copy_and_replace<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal, old: Option<
         }
         None => vmf.mm.add_rss(RssKind::Anon, 1),
     }
+    let uncount = || old.into_iter().for_each(|old| remove_rmap(vmf.mm, old));
+    let too_early = lacks::<P>(Variant::M21);
+    if too_early {
+        uncount();
+    }
     ptep_clear_flush(vmf.mm, &mut table, vmf.address);
     folio_add_new_anon_rmap(&vmf, new, anon_vma);
     memory.add_to_lru(vmf.task.cpu(), new);
     table.set(vmf.address, entry_for(&vmf, new, orig));
-    if let Some(old) = old {
+    if !too_early {
         // I3: only now, after the flush.
-        remove_rmap(vmf.mm, old);
+        uncount();
     }
     drop(table);
     old.into_iter().for_each(|old| memory.put_page(vmf.task.cpu(), old));

@@ -10,7 +10,7 @@
 //!   that is why newer kernels ask for more.
 
 use crate::phys::{Mapping, Page, Pfn};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::PteVal;
 
 use super::pte_table::LockedTable;
@@ -65,7 +65,8 @@ fn lock_page_and_map_again<'m, P: Platform>(
     page.get();
     drop(table);
     page.folio().lock().lock();
-    let again = LockedTable::offset_map_lock(vmf.mm, vmf.pmd).filter(|table| table.get(vmf.address) == orig);
+    let same = |table: &LockedTable<'_, P>| recheck::<P>(Variant::LockPageSame, || table.get(vmf.address) == orig);
+    let again = LockedTable::offset_map_lock(vmf.mm, vmf.pmd).filter(same);
     if again.is_none() {
         remark::<P>(format_args!("the entry changed meanwhile: the access will tell"));
         page.folio().lock().unlock();

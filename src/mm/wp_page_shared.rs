@@ -9,7 +9,7 @@
 //!   locked meanwhile either.
 
 use crate::phys::{Mapping, Pfn};
-use crate::platform::{Arc, Platform, enter, remark};
+use crate::platform::{Arc, Platform, Variant, enter, recheck, remark};
 use crate::x86::PteVal;
 
 use super::do_fault::vmf_can_call_fault;
@@ -71,7 +71,7 @@ pub(super) fn do_page_mkwrite<P: Platform>(vmf: &Vmf<'_, P>, file: &AddressSpace
             file.lock_folio(vmf.mm.memory(), pfn);
             let page = vmf.mm.memory().page(pfn);
             // The re-test of the mapping (M25).
-            if page.mapping() == Mapping::None {
+            if !recheck::<P>(Variant::M25, || page.mapping() != Mapping::None) {
                 remark::<P>(format_args!("page {pfn} left the file meanwhile"));
                 page.folio().lock().unlock();
                 return MadeWritable::Gone;
@@ -138,7 +138,7 @@ fn after_page_mkwrite<'m, P: Platform>(vmf: Vmf<'m, P>, file: &AddressSpace<P>, 
 fn finish_mkwrite_fault<P: Platform>(vmf: &Vmf<'_, P>, orig: PteVal) -> bool {
     enter::<P>("finish_mkwrite_fault", format_args!("address={}", vmf.address)).run(
         || match LockedTable::offset_map_lock(vmf.mm, vmf.pmd) {
-            Some(mut table) if table.get(vmf.address) == orig => {
+            Some(mut table) if recheck::<P>(Variant::MkwriteSame, || table.get(vmf.address) == orig) => {
                 wp_page_reuse(vmf, &mut table, orig);
                 true
             }

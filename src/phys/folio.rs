@@ -23,7 +23,7 @@
 use std::fmt;
 
 use crate::locks::BitLock;
-use crate::platform::{AtomicWord, Ordering, Platform};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, ordering};
 
 /// Whether a folio's contents are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,14 +64,18 @@ impl<P: Platform> FolioFlags<P> {
     #[track_caller]
     pub fn contents(&self) -> Contents {
         // ORDER O1: pairs with `set_uptodate`.
-        if self.uptodate.load(Ordering::Acquire) == 0 { Contents::Missing } else { Contents::Uptodate }
+        if self.uptodate.load(ordering::<P>(Variant::OContents, Ordering::Acquire)) == 0 {
+            Contents::Missing
+        } else {
+            Contents::Uptodate
+        }
     }
 
     /// Says that the contents are there (`folio_mark_uptodate`).
     #[track_caller]
     pub fn set_uptodate(&self) {
         // ORDER O1: publishes the contents.
-        self.uptodate.store(1, Ordering::Release);
+        self.uptodate.store(1, ordering::<P>(Variant::OUptodate, Ordering::Release));
     }
 
     /// Whether the contents differ from what the file system has (`folio_test_dirty`).
@@ -112,7 +116,7 @@ impl<P: Platform> FolioFlags<P> {
     #[track_caller]
     pub fn begin_read(&self) {
         // ORDER O3: pairs with `end_read`.
-        self.reading.store(1, Ordering::Release);
+        self.reading.store(1, ordering::<P>(Variant::OBeginRead, Ordering::Release));
     }
 
     /// Whether a read was under way; it is the caller's to end.
@@ -120,7 +124,7 @@ impl<P: Platform> FolioFlags<P> {
     #[must_use]
     pub fn end_read(&self) -> bool {
         // ORDER O3: pairs with `begin_read`: who ends the read sees the folio as its beginner left it.
-        self.reading.swap(0, Ordering::AcqRel) != 0
+        self.reading.swap(0, ordering::<P>(Variant::OEndRead, Ordering::AcqRel)) != 0
     }
 
     /// The frame is free: nothing is known of it.

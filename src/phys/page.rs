@@ -29,7 +29,7 @@ use super::compound::Compound;
 use super::cpu::CpuId;
 use super::folio::FolioFlags;
 use crate::locks::Spin;
-use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Word};
+use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Variant, Word, ordering};
 
 /// Who owns a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,7 +179,7 @@ impl<P: Platform> Page<P> {
     /// is the last to have one may do as it likes.
     pub fn refcount_after_puts(&self) -> u64 {
         // ORDER O1: pairs with `put`.
-        self.refcount.load(Ordering::Acquire)
+        self.refcount.load(ordering::<P>(Variant::OLastPut, Ordering::Acquire))
     }
 
     /// Takes a reference unless nobody has one (`folio_try_get`): whoever found the page without holding anything that
@@ -188,10 +188,10 @@ impl<P: Platform> Page<P> {
     pub fn try_get(&self) -> bool {
         // ORDER O1: pairs with the last `put`: who finds nobody sees that the page has left the place where it was
         // found, and does not find it there for ever.
-        let mut count = self.refcount.load(Ordering::Acquire);
+        let mut count = self.refcount.load(ordering::<P>(Variant::OTryGet, Ordering::Acquire));
         while count != 0 {
             // ORDER O1: as `put`, whose releases it follows.
-            match self.refcount.compare_exchange(count, count + 1, Ordering::AcqRel) {
+            match self.refcount.compare_exchange(count, count + 1, ordering::<P>(Variant::OTryGet, Ordering::AcqRel)) {
                 Ok(_) => return true,
                 Err(now) => count = now,
             }
@@ -284,13 +284,13 @@ impl<P: Platform> Page<P> {
     /// is left may write to it.
     pub fn mapcount_after_removals(&self) -> i64 {
         // ORDER O2: pairs with `add_mapcount`.
-        self.mapcount.load(Ordering::Acquire).cast_signed()
+        self.mapcount.load(ordering::<P>(Variant::OLastMapping, Ordering::Acquire)).cast_signed()
     }
 
     /// Counts entries that map the page or, if negative, that no longer do.
     pub fn add_mapcount(&self, entries: i64) {
         // ORDER O2: pairs with itself, and with `mapcount_after_removals`.
-        self.mapcount.fetch_add(entries.cast_unsigned(), Ordering::AcqRel);
+        self.mapcount.fetch_add(entries.cast_unsigned(), ordering::<P>(Variant::OMapcount, Ordering::AcqRel));
     }
 
     /// What the page is a page of.
@@ -344,7 +344,7 @@ impl<P: Platform> Page<P> {
     /// Drops a reference; `true` if it was the last.
     pub(super) fn put(&self) -> bool {
         // ORDER O1: pairs with itself in every other holder.
-        let before = self.refcount.fetch_sub(1, Ordering::AcqRel);
+        let before = self.refcount.fetch_sub(1, ordering::<P>(Variant::OPut, Ordering::AcqRel));
         assert!(before > 0, "D16: a reference was dropped that nobody held");
         before == 1
     }

@@ -22,6 +22,8 @@ mod rcu;
 mod seam;
 mod set_once;
 mod story;
+pub mod variant;
+mod variants;
 
 pub use exploration::{Exploration, Extent, PctBound, Verdict, Watch};
 pub use geometry::{AddressLayout, FourLevels, Geometry, Shape, TwoLevels, X86_64};
@@ -32,3 +34,4 @@ pub use rcu::{Rcu, RcuReader, RcuSection, RcuWriter};
 pub use seam::{AtomicWord, NewLock, Platform, RaceWord, RawBitLock, Tally};
 pub use set_once::SetOnce;
 pub use story::Story;
+pub use variant::{Variant, lacks, ordering, recheck};

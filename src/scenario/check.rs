@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::oracle::Evaluated;
 use crate::platform::interleaved::{self, Frontier, Interleaved, Part, Search};
 use crate::platform::loom::{self, Bounds, Environment, Loom};
+use crate::platform::variant::{self, Variant, Windows};
 use crate::platform::{self, Arc, Exploration, Extent, FourLevels, PctBound, Platform, Shape, TwoLevels, Watch};
 
 use super::definition::{LoomReach, Scenario, ShapeName};
@@ -59,6 +60,8 @@ pub struct CheckReport {
     pub reached: BTreeMap<String, u64>,
     /// How many facts each invariant was evaluated on.
     pub evaluated: Evaluated,
+    /// How often each re-check held, and how often it lost its race.
+    pub windows: Windows,
     /// The failing execution, as far as the engine can tell it.
     pub counterexample: Option<String>,
     /// All executions that there are, as far as the engine could tell when it was stopped.
@@ -86,15 +89,35 @@ pub struct TriedBound {
 struct Tally {
     reached: BTreeMap<String, u64>,
     evaluated: Evaluated,
+    windows: Windows,
+}
+
+/// What is played: a scenario, in which something may be removed.
+#[derive(Clone, Copy)]
+struct Play {
+    scenario: &'static Scenario,
+    removed: Option<Variant>,
 }
 
 /// Plays the scenario under every schedule that the engine tries. The interleaver comes to a bound on preemptions by
 /// all smaller ones, so that it finds a failure with the fewest.
 pub fn check(scenario: &'static Scenario, engine: Engine, watch: &Watch) -> CheckReport {
+    check_without(scenario, None, engine, Part::whole(1), watch)
+}
+
+/// As [`check`], of a kernel from which something is removed, and for a part of the search.
+pub fn check_without(
+    scenario: &'static Scenario,
+    removed: Option<Variant>,
+    engine: Engine,
+    part: Part,
+    watch: &Watch,
+) -> CheckReport {
+    let play = Play { scenario, removed };
     if let Engine::Interleaver { search: Search::Preemptions(most) } = engine {
-        return check_bounds(scenario, most, watch);
+        return check_bounds(play, most, watch);
     }
-    check_part(scenario, engine, Part::whole(1), &BTreeMap::new(), watch)
+    check_once(play, engine, part, Tally::default(), watch)
 }
 
 /// As [`check`], for a part of the search; `reached` is what the parts before it reached. The judgement is on all of
@@ -106,17 +129,17 @@ pub fn check_part(
     reached: &BTreeMap<String, u64>,
     watch: &Watch,
 ) -> CheckReport {
-    let tally = Tally { reached: reached.clone(), evaluated: Evaluated::default() };
-    check_once(scenario, engine, part, tally, watch)
+    let tally = Tally { reached: reached.clone(), ..Tally::default() };
+    check_once(Play { scenario, removed: None }, engine, part, tally, watch)
 }
 
-fn check_bounds(scenario: &'static Scenario, most: usize, watch: &Watch) -> CheckReport {
+fn check_bounds(play: Play, most: usize, watch: &Watch) -> CheckReport {
     let (mut bounds, mut known) = (Vec::new(), BTreeSet::new());
     let mut elapsed = Duration::ZERO;
     loop {
         let preemptions = bounds.len();
         let engine = Engine::Interleaver { search: Search::Preemptions(preemptions) };
-        let report = check_once(scenario, engine, Part::whole(1), Tally::default(), watch);
+        let report = check_once(play, engine, Part::whole(1), Tally::default(), watch);
         elapsed += report.elapsed;
         let new_outcomes = report.reached.keys().filter(|outcome| known.insert((*outcome).clone())).cloned().collect();
         bounds.push(TriedBound { preemptions, executions: report.executions, new_outcomes });
@@ -136,20 +159,21 @@ impl Verdict {
     }
 }
 
-fn check_once(scenario: &'static Scenario, engine: Engine, part: Part, tally: Tally, watch: &Watch) -> CheckReport {
+fn check_once(play: Play, engine: Engine, part: Part, tally: Tally, watch: &Watch) -> CheckReport {
     let tally = Arc::new(Mutex::new(tally));
-    let exploration = match scenario.shape {
-        ShapeName::TwoLevels => play::<TwoLevels>(scenario, engine, part, watch, &tally),
-        ShapeName::FourLevels => play::<FourLevels>(scenario, engine, part, watch, &tally),
+    let exploration = match play.scenario.shape {
+        ShapeName::TwoLevels => explore::<TwoLevels>(play, engine, part, watch, &tally),
+        ShapeName::FourLevels => explore::<FourLevels>(play, engine, part, watch, &tally),
     };
-    let Tally { reached, evaluated } = tally.lock().expect("a failing model leaves no lock behind").clone();
+    let Tally { reached, evaluated, windows } = tally.lock().expect("a failing model leaves no lock behind").clone();
     CheckReport {
-        verdict: judge(scenario, &exploration, &reached),
+        verdict: judge(play.scenario, &exploration, &reached),
         executions: exploration.executions,
         extent: exploration.extent,
         elapsed: exploration.elapsed,
         reached,
         evaluated,
+        windows,
         counterexample: exploration.counterexample,
         estimate: exploration.estimate,
         pct: exploration.pct,
@@ -158,17 +182,11 @@ fn check_once(scenario: &'static Scenario, engine: Engine, part: Part, tally: Ta
     }
 }
 
-fn play<G: Shape>(
-    scenario: &'static Scenario,
-    engine: Engine,
-    part: Part,
-    watch: &Watch,
-    tally: &Arc<Mutex<Tally>>,
-) -> Exploration {
-    let tally = Arc::clone(tally);
+fn explore<G: Shape>(play: Play, engine: Engine, part: Part, watch: &Watch, tally: &Arc<Mutex<Tally>>) -> Exploration {
+    let (scenario, tally) = (play.scenario, Arc::clone(tally));
     match engine {
         Engine::Interleaver { search } => {
-            let body = move || play_once::<Interleaved<G>>(scenario, &tally);
+            let body = move || play_once::<Interleaved<G>>(play, &tally);
             interleaved::explore_part(scenario.name, search, part, watch, body)
         }
         Engine::Loom { preemptions } => {
@@ -177,18 +195,22 @@ fn play<G: Shape>(
                 preemptions: preemptions.or(scenario.loom.preemptions()),
                 environment: if preemptions.is_some() { Environment::Yields } else { Environment::Overrides },
             };
-            loom::explore(bounds, watch, move || play_once::<Loom<G>>(scenario, &tally))
+            loom::explore(bounds, watch, move || play_once::<Loom<G>>(play, &tally))
         }
     }
 }
 
-fn play_once<P: Platform>(scenario: &'static Scenario, tally: &Mutex<Tally>) {
-    let played = run::<P>(scenario);
+fn play_once<P: Platform>(play: Play, tally: &Mutex<Tally>) {
+    variant::remove(play.removed);
+    // What an execution that was given up has counted is not this one's.
+    Windows::take();
+    let played = run::<P>(play.scenario);
     let mut tally = tally.lock().expect("a failing model leaves no lock behind");
     *tally.reached.entry(played.outcome.to_string()).or_default() += 1;
     for (id, facts) in played.evaluated {
         *tally.evaluated.entry(id).or_default() += facts;
     }
+    tally.windows.add(&Windows::take());
 }
 
 fn judge(scenario: &Scenario, exploration: &Exploration, reached: &BTreeMap<String, u64>) -> Verdict {

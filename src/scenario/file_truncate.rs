@@ -3,7 +3,10 @@
 use crate::mm::{Behaviour, Generation, MapPages, PageMkwrite, Space};
 use crate::oracle::Sharing;
 
-use super::definition::{Actor, DISK, FileSpec, LoomReach, Scenario, ShapeName, map_file, read, truncate, write};
+use super::definition::{
+    Actor, DISK, FileMap, FileSpec, LoomReach, Op, READ_WRITE, Scenario, ShapeName, dontneed, map_file, read, truncate,
+    write,
+};
 use super::file_write::SHMEM;
 
 /// The file system is asked before a write, and does not look at the page itself.
@@ -200,6 +203,76 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ],
         outcomes: &["R read 100; T truncated, truncated; pages 0, 2 are the file's; +0 -1 pages; +1 -0 tables"],
         loom: LoomReach::Outcomes { preemptions: 2 },
+    },
+    Scenario {
+        name: "around-cut-and-return",
+        family: "file_truncate",
+        claim: "a page around a fault that left the file is not entered, though the file has grown again",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: &[],
+        setup: &[map_file(2, 1, Sharing::Shared, &AROUND), read(2, 0), map_file(0, 1, Sharing::Shared, &AROUND)],
+        actors: &[
+            Actor { name: "R", ops: &[read(0, 0)] },
+            Actor { name: "T", ops: &[truncate(&AROUND, 0), truncate(&AROUND, 1)] },
+        ],
+        outcomes: &[
+            "R got SIGBUS; T truncated, truncated; +0 -1 pages; +1 -0 tables",
+            "R read 0; T truncated, truncated; page 0 is the file's; +1 -1 pages; +1 -0 tables",
+            "R read 100; T truncated, truncated; +0 -1 pages; +1 -0 tables",
+        ],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "slot-reuse",
+        family: "file_truncate",
+        claim: "a frame that is another page of the file by the time it is referenced is not taken for the first",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: &[],
+        setup: &[map_file(2, 2, Sharing::Shared, &DISK), read(2, 0), map_file(0, 1, Sharing::Shared, &DISK)],
+        actors: &[
+            Actor { name: "R", ops: &[read(0, 0)] },
+            Actor { name: "T", ops: &[truncate(&DISK, 0), truncate(&DISK, 2), read(3, 0)] },
+        ],
+        outcomes: &[
+            "R got SIGBUS; T truncated, truncated, read 0; page 3 is the file's; +1 -1 pages; +1 -0 tables",
+            "R got SIGBUS; T truncated, truncated, read 0; page 3 is the file's; +2 -1 pages; +1 -0 tables",
+            "R read 0; T truncated, truncated, read 0; pages 0, 3 are the file's; +2 -1 pages; +1 -0 tables",
+            "R read 100; T truncated, truncated, read 0; page 3 is the file's; +1 -1 pages; +1 -0 tables",
+        ],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "slot-reuse-around",
+        family: "file_truncate",
+        claim: "the same where pages are mapped around a fault",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: &[],
+        setup: &[
+            map_file(0, 1, Sharing::Shared, &AROUND),
+            read(0, 0),
+            dontneed(0, 1),
+            Op::MapFile(FileMap {
+                page: 3,
+                pages: 1,
+                protection: READ_WRITE,
+                sharing: Sharing::Shared,
+                file: &AROUND,
+                pgoff: 1,
+            }),
+        ],
+        actors: &[
+            Actor { name: "R", ops: &[read(0, 0)] },
+            Actor { name: "T", ops: &[truncate(&AROUND, 0), truncate(&AROUND, 2), read(3, 0)] },
+        ],
+        outcomes: &[
+            "R got SIGBUS; T truncated, truncated, read 0; page 3 is the file's; +1 -1 pages; +1 -0 tables",
+            "R read 0; T truncated, truncated, read 0; pages 0, 3 are the file's; +2 -1 pages; +1 -0 tables",
+            "R read 100; T truncated, truncated, read 0; page 3 is the file's; +1 -1 pages; +1 -0 tables",
+        ],
+        loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "wp-truncate",

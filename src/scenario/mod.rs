@@ -29,11 +29,13 @@ mod huge_g2;
 mod huge_migrate;
 mod read_write;
 mod same_pte;
+mod shown_by;
 mod stack;
 mod tables;
+mod trial;
 mod vma_lock;
 
-pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part};
+pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part, check_without};
 pub use definition::{
     Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, copy_to_user, dontneed,
     execute, in_child, map_file, mark_numa, migrate, munmap, peek, read, truncate, write,
@@ -42,3 +44,5 @@ pub use left::{BadLeft, Left};
 pub use library::library;
 pub use outcome::Outcome;
 pub use run::{Played, run};
+pub use shown_by::{Shown, never_lost, shown_by};
+pub use trial::{Killed, Trial, try_variant};

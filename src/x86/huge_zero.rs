@@ -8,7 +8,7 @@
 //!   `Acquire`.
 
 use crate::phys::{CpuId, PageState, Pfn, PhysMem};
-use crate::platform::{AtomicWord, Ordering, Platform, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, ordering, remark};
 
 /// The huge page of zeros, once somebody wanted it.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl<P: Platform> HugeZero<P> {
     /// The folio, if there is one (`is_huge_zero_folio` compares with it).
     pub fn get(&self) -> Option<Pfn> {
         // ORDER O1: pairs with `get_or_alloc`.
-        self.folio.load(Ordering::Acquire).checked_sub(1).map(Pfn::truncate)
+        self.folio.load(ordering::<P>(Variant::OHugeZero, Ordering::Acquire)).checked_sub(1).map(Pfn::truncate)
     }
 
     /// The folio, allocated if it must be; `None` if there is no memory for it.
@@ -36,7 +36,11 @@ impl<P: Platform> HugeZero<P> {
         let mine = memory.alloc_huge(cpu, PageState::Reserved).ok()?;
         memory.clear_huge(mine);
         // ORDER O1: publishes the zeros.
-        match self.folio.compare_exchange(0, mine.number() + 1, Ordering::AcqRel) {
+        match self.folio.compare_exchange(
+            0,
+            mine.number() + 1,
+            ordering::<P>(Variant::OFirstHugeZero, Ordering::AcqRel),
+        ) {
             Ok(_) => Some(mine),
             Err(first) => {
                 remark::<P>(format_args!("another fault allocated the huge zero page first; mine is freed"));

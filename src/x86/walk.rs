@@ -9,7 +9,7 @@
 //! - O2. The update that sets A or D is `AcqRel`: it is a locked instruction.
 
 use crate::phys::{PageState, Pfn, PhysAddr, PhysMem};
-use crate::platform::{AtomicWord, Ordering, Platform, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, ordering, remark};
 
 use super::access::{Access, AccessKind};
 use super::address::VirtAddr;
@@ -77,7 +77,7 @@ fn try_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address: VirtAddr, acce
     for level in (1..=P::GEOMETRY.levels).rev() {
         let index = address.index(level, P::GEOMETRY);
         // ORDER O1: pairs with the stores that link tables and install pages.
-        let entry = memory.word(table, index).load(Ordering::Acquire);
+        let entry = memory.word(table, index).load(ordering::<P>(Variant::OWalk, Ordering::Acquire));
         let flags = EntryFlags::from_bits_truncate(entry);
         if !flags.contains(EntryFlags::PRESENT) {
             remark::<P>(format_args!("{}[{index}] is not present", level_name(level)));
@@ -101,7 +101,8 @@ fn try_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address: VirtAddr, acce
         }
         let used = entry | access.marks(is_leaf).bits();
         // ORDER O2: a locked update; `Err` means that the entry is no longer the one that was checked.
-        if used != entry && memory.word(table, index).compare_exchange(entry, used, Ordering::AcqRel).is_err() {
+        let order = ordering::<P>(Variant::OMark, Ordering::AcqRel);
+        if used != entry && memory.word(table, index).compare_exchange(entry, used, order).is_err() {
             return Step::EntryChanged;
         }
         assert_owned(memory, pfn, (level, is_leaf), address);

@@ -3,6 +3,7 @@
 mod bar;
 mod part;
 mod report;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -13,13 +14,15 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
-use crate::platform::interleaved::Search;
-use crate::scenario::{CheckReport, Engine, Left, Scenario, check, check_part, library};
+use crate::platform::Variant;
+use crate::platform::interleaved::{Part, Search};
+use crate::scenario::{CheckReport, Engine, Left, Scenario, check, check_part, check_without, library};
 
 use super::{Exit, usage};
 use bar::Watches;
 use part::PartArgs;
 use report::Style;
+use windows::AllLost;
 
 /// Run the scenario library under a model checker.
 ///
@@ -61,6 +64,15 @@ pub(super) struct Check {
     /// Depth of the bug that pct aims at
     #[arg(long, value_name = "DEPTH", default_value_t = 3)]
     depth: u32,
+    /// Remove a re-check, a step or an ordering by name; `pagerace variants` lists them
+    #[arg(long, value_name = "VARIANT", value_parser = variant)]
+    #[arg(conflicts_with_all = ["budget", "left", "shards", "prefix"])]
+    variant: Option<Variant>,
+    /// Show how often each re-check held and how often it lost its race
+    ///
+    /// Over the whole library, one that was never lost is an error, unless there is a known reason.
+    #[arg(long)]
+    windows: bool,
     /// Show every outcome and how often it was reached, and how often each invariant was evaluated
     #[arg(short, long)]
     verbose: bool,
@@ -124,7 +136,15 @@ impl Check {
             return exit;
         }
         let checked = self.check_all(chosen, taken_up);
-        let exit = self.style().conclude(chosen.len(), &checked);
+        let mut exit = self.style().conclude(chosen.len(), &checked);
+        if self.windows {
+            let lost = windows::tell(&checked, self.json);
+            let is_library = self.names.is_empty() && taken_up.is_none();
+            if is_library && lost == AllLost::No && exit == Exit::Holds {
+                self.style().say(format_args!("a window that is never lost: no scenario looks at that race"));
+                exit = Exit::Violated;
+            }
+        }
         let before = taken_up.map_or(0, |left| left.executions);
         match checked.as_slice() {
             [only] if self.part.is_asked_for() => self.part.conclude(&self.style(), only, before).err().unwrap_or(exit),
@@ -164,6 +184,9 @@ impl Check {
         let mut words = format!("pagerace check --engine {}", self.engine.name());
         if let Some(preemptions) = self.preemptions {
             words += &format!(" --preemptions {preemptions}");
+        }
+        if let Some(variant) = self.variant {
+            words += &format!(" --variant {}", variant.name());
         }
         let (executions, seed, depth) = (self.executions, self.seed, self.depth);
         match self.engine {
@@ -209,7 +232,9 @@ impl Check {
                 let each = chosen.par_iter().enumerate().with_max_len(1);
                 each.for_each_with(sender, |sender, (index, scenario)| {
                     let watch = watches.of(index);
-                    let report = if shared {
+                    let report = if self.variant.is_some() {
+                        check_without(scenario, self.variant, engine, Part::whole(sharing), watch)
+                    } else if shared {
                         let (part, reached) = self.part.of(sharing, taken_up);
                         check_part(scenario, engine, part, &reached, watch)
                     } else {
@@ -235,6 +260,10 @@ impl EngineName {
             Self::Random => "random",
         }
     }
+}
+
+fn variant(name: &str) -> Result<Variant, String> {
+    Variant::find(name).ok_or_else(|| "there is none of this name; `pagerace variants` lists them".to_owned())
 }
 
 fn print_in_order(style: &Style, finished: Receiver<(usize, Checked)>, bar: &ProgressBar) -> Vec<Checked> {

@@ -28,7 +28,7 @@ use std::fmt;
 use crate::locks::{RwSem, Spin};
 use crate::mm::{Mm, RssKind};
 use crate::phys::{Contents, CpuId, FileId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
-use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, ordering, recheck, remark};
 
 use super::file_system::{Behaviour, FaultOp, FileSystem, HugeFolios};
 use super::huge_folio::Slot;
@@ -106,7 +106,7 @@ impl<P: Platform> AddressSpace<P> {
     #[track_caller]
     pub fn size_pages(&self) -> u64 {
         // ORDER O2: pairs with `set_size_pages`.
-        self.size_pages.load(Ordering::Acquire)
+        self.size_pages.load(ordering::<P>(Variant::OSize, Ordering::Acquire))
     }
 
     /// Changes the size (`i_size_write`), and what the disk has of it. The caller holds [`Self::i_rwsem`].
@@ -116,7 +116,7 @@ impl<P: Platform> AddressSpace<P> {
     pub fn set_size_pages(&self, pages: u64) {
         assert!(pages <= self.slots.len() as u64, "the file has room for {} pages", self.slots.len());
         // ORDER O2: pairs with `size_pages`.
-        self.size_pages.store(pages, Ordering::Release);
+        self.size_pages.store(pages, ordering::<P>(Variant::OSetSize, Ordering::Release));
         self.file_system.cut(pages);
     }
 
@@ -154,7 +154,7 @@ impl<P: Platform> AddressSpace<P> {
     /// The same, with the head of the page's folio.
     pub(super) fn slot(&self, index: u64) -> Option<Slot> {
         // ORDER O1: pairs with `add` and `remove`.
-        Slot::decode::<P>(self.slots.get(index as usize)?.load(Ordering::Acquire), index)
+        Slot::decode::<P>(self.slots.get(index as usize)?.load(ordering::<P>(Variant::OSlot, Ordering::Acquire)), index)
     }
 
     /// The slots of the huge folio that begins at `first`.
@@ -172,7 +172,8 @@ impl<P: Platform> AddressSpace<P> {
         let slot = &self.slots[index as usize];
         let _i_pages = (self.behaviour().huge != HugeFolios::Never).then(|| self.i_pages.lock());
         // ORDER O1: publishes the folio; pairs with `peek`.
-        slot.compare_exchange(0, Slot::small(page), Ordering::AcqRel).is_ok()
+        let order = ordering::<P>(Variant::OAddFolio, Ordering::AcqRel);
+        slot.compare_exchange(0, Slot::small(page), order).is_ok()
     }
 
     /// The folio at `index`, with a reference (`filemap_get_entry`).
@@ -184,7 +185,7 @@ impl<P: Platform> AddressSpace<P> {
             if !memory.page(found.head).try_get() {
                 continue;
             }
-            if self.slot(index) == Some(found) {
+            if recheck::<P>(Variant::SlotSame, || self.slot(index) == Some(found)) {
                 return Some(found.page);
             }
             remark::<P>(format_args!("the slot changed meanwhile: look again"));
@@ -241,8 +242,9 @@ impl<P: Platform> AddressSpace<P> {
         let (index, mapcount) = (page.index(), page.mapcount());
         assert!(mapcount == 0, "D42: page {pfn} leaves file {} while {mapcount} entries map it", self.id.0);
         // ORDER O1: pairs with `peek`.
-        let was = self.slots[index as usize].swap(0, Ordering::AcqRel);
-        assert!(was == Slot::small(pfn), "page {pfn} is not the one that the cache has at {index}");
+        let order = ordering::<P>(Variant::ORemoveFolio, Ordering::AcqRel);
+        let was = self.slots[index as usize].swap(0, order);
+        assert!(was == Slot::small(pfn), "D41: page {pfn} is not the one that the cache has at {index}");
         page.set_mapping(Mapping::None, index);
         remark::<P>(format_args!("page {pfn} leaves the file"));
         memory.put_page(cpu, pfn);

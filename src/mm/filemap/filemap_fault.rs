@@ -31,7 +31,7 @@ use crate::mm::task::Task;
 use crate::mm::vm_flags::VmFlags;
 use crate::mm::vmf::{Effort, FaultError, VmFault, Vmf};
 use crate::phys::{Contents, OutOfMemory, Pfn};
-use crate::platform::{Arc, Platform, enter, remark};
+use crate::platform::{Arc, Platform, Variant, enter, recheck, remark};
 
 use super::address_space::{Added, AddressSpace};
 use super::file_system::ReadFailed;
@@ -125,13 +125,13 @@ impl<'f, 'm, P: Platform> Fetch<'f, 'm, P> {
             self.lock_folio_maybe_drop_mmap(pfn);
             let page = self.mm.memory().page(pfn);
             // The mapping re-test (M26): between the look-up and the lock the page may have been truncated away.
-            if page.mapping() != self.file.mapping() {
+            if !recheck::<P>(Variant::M26, || page.mapping() == self.file.mapping()) {
                 remark::<P>(format_args!("page {pfn} left the file meanwhile: look again"));
                 self.unlock_and_put(pfn);
                 continue;
             }
             if page.folio().contents() == Contents::Missing {
-                if self.invalidate.is_none() {
+                if !recheck::<P>(Variant::InvalidateLock, || self.invalidate.is_some()) {
                     remark::<P>(format_args!("page {pfn} has no contents: again, with the invalidate lock"));
                     self.unlock_and_put(pfn);
                     continue;
@@ -148,7 +148,7 @@ impl<'f, 'm, P: Platform> Fetch<'f, 'm, P> {
             };
             self.invalidate = None;
             // The size re-test under the folio lock (M27).
-            if self.index >= self.file.size_pages() {
+            if !recheck::<P>(Variant::M27, || self.index < self.file.size_pages()) {
                 remark::<P>(format_args!("the file was truncated meanwhile"));
                 self.unlock_and_put(pfn);
                 return Fetched::Ended(vmf.failed(FaultError::Sigbus));

@@ -10,7 +10,7 @@ use crate::mm::huge_memory::{SetPmd, do_set_pmd, is_pmd_mappable};
 use crate::mm::pte_table::{LockedTable, pmdp_get_lockless};
 use crate::mm::vmf::Vmf;
 use crate::phys::{Contents, Pfn};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 
 use super::address_space::AddressSpace;
 
@@ -59,7 +59,7 @@ pub(in crate::mm) fn filemap_map_pages<P: Platform>(
             let faulting = vmf.vma().linear_page_index(vmf.address);
             while let Some((index, pfn)) = next {
                 let address = vmf.address_of(index);
-                if table.get(address).is_none() {
+                if recheck::<P>(Variant::M29Around, || table.get(address).is_none()) {
                     set_pte_range(vmf, &mut table, address, pfn, Write::No);
                     mapped += 1;
                     if index == faulting {
@@ -115,15 +115,16 @@ fn try_folio<P: Platform>(vmf: &Vmf<'_, P>, file: &AddressSpace<P>, index: u64) 
     if folio.lock().is_locked() || !memory.page(slot.head).try_get() {
         return None;
     }
-    let usable =
-        || file.slot(index) == Some(slot) && folio.contents() == Contents::Uptodate && !folio.wants_readahead();
+    let same = || recheck::<P>(Variant::SlotAround, || file.slot(index) == Some(slot));
+    let usable = || same() && folio.contents() == Contents::Uptodate && !folio.wants_readahead();
     if !usable() || !folio.lock().try_lock() {
         memory.put_page(vmf.task.cpu(), slot.head);
         return None;
     }
     // Again under the lock (M26, M27): the page may have left the file, or the file may end before it by now.
-    let is_mine = page.mapping() == file.mapping() && folio.contents() == Contents::Uptodate;
-    if !is_mine || index >= file.size_pages() {
+    let is_mine = || page.mapping() == file.mapping() && folio.contents() == Contents::Uptodate;
+    let is_below_the_end = || index < file.size_pages();
+    if !recheck::<P>(Variant::M26Around, is_mine) || !recheck::<P>(Variant::M27Around, is_below_the_end) {
         unlock_and_put(vmf, pfn);
         return None;
     }

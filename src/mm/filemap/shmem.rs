@@ -5,7 +5,7 @@
 
 use crate::mm::vmf::{Effort, FaultError, Vmf};
 use crate::phys::{OutOfMemory, Pfn};
-use crate::platform::{Arc, Platform, enter, remark};
+use crate::platform::{Arc, Platform, Variant, enter, recheck, remark};
 
 use super::address_space::{Added, AddressSpace};
 use super::filemap_fault::Fetched;
@@ -31,7 +31,7 @@ fn shmem_get_folio<P: Platform>(vmf: &Vmf<'_, P>, file: &AddressSpace<P>, index:
         if let Some(pfn) = file.get_folio(memory, cpu, index) {
             file.lock_folio(memory, pfn);
             // The mapping re-test, as for a file on a disk (M26).
-            if memory.page(pfn).mapping() == file.mapping() {
+            if recheck::<P>(Variant::M26Shmem, || memory.page(pfn).mapping() == file.mapping()) {
                 return Ok(pfn);
             }
             remark::<P>(format_args!("page {pfn} left the file meanwhile: look again"));
@@ -66,7 +66,7 @@ fn keep_below_the_end<P: Platform>(
     index: u64,
     pfn: Pfn,
 ) -> Result<Pfn, FaultError> {
-    if index < file.size_pages() {
+    if recheck::<P>(Variant::M27Shmem, || index < file.size_pages()) {
         return Ok(pfn);
     }
     let (memory, cpu) = (vmf.mm.memory(), vmf.task.cpu());

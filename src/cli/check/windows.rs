@@ -1,0 +1,43 @@
+//! How often each re-check held and how often it lost its race, over all that was checked.
+
+use crate::platform::Variant;
+use crate::platform::variant::{Kind, Windows};
+use crate::scenario::never_lost;
+
+use super::super::output::line;
+use super::Checked;
+
+/// Whether every window was lost at least once, or has a reason why it cannot be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum AllLost {
+    Yes,
+    No,
+}
+
+/// Prints the windows; whether each was lost says something only if the whole library was checked.
+pub(super) fn tell(checked: &[Checked], json: bool) -> AllLost {
+    let mut windows = Windows::default();
+    checked.iter().for_each(|(_, report)| windows.add(&report.windows));
+    let rechecks = || Variant::ALL.iter().copied().filter(|variant| variant.kind() == Kind::Recheck);
+    let mut all = AllLost::Yes;
+    if !json {
+        line(format_args!("\n{:<19}{:>12}{:>12}  re-check", "window", "held", "lost"));
+    }
+    for variant in rechecks() {
+        let (name, window, removes) = (variant.name(), windows.of(variant), variant.removes());
+        let why = never_lost(variant).filter(|_| window.lost == 0);
+        if window.lost == 0 && why.is_none() {
+            all = AllLost::No;
+        }
+        if json {
+            let object = serde_json::json!({
+                "window": name, "held": window.held, "lost": window.lost, "never_lost_because": why,
+            });
+            line(format_args!("{object}"));
+        } else {
+            line(format_args!("{name:<19}{:>12}{:>12}  {removes}", window.held, window.lost));
+            why.into_iter().for_each(|why| line(format_args!("{:<45}never lost: {why}", "")));
+        }
+    }
+    all
+}

@@ -1,0 +1,163 @@
+//! The names of all deliberate defects, each with its place and what it removes.
+//!
+//! M numbers are rows of a longer list of windows of the fault path; names in words are of places that it has no row
+//! for, or of a second place of a row. O names are orderings; the number is the one in the head of the file.
+
+/// What can be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A test that a race can lose.
+    Recheck,
+    /// Something that is done, or its place in the order of things.
+    Step,
+    /// The ordering of an access to memory.
+    Ordering,
+}
+
+/// Makes the enumeration and what is known of each of its values.
+macro_rules! variants {
+    ($($variant:ident = $kind:ident $name:literal, $place:literal, $removes:literal;)*) => {
+        /// A re-check, a step or an ordering that can be removed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Variant {
+            $(
+                #[doc = concat!("`", $place, "`: without ", $removes, ".")]
+                $variant,
+            )*
+        }
+
+        /// Variants that there are.
+        pub const COUNT: usize = Variant::ALL.len();
+
+        impl Variant {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// Its name, as the command line takes it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What kind of thing is removed.
+            pub const fn kind(self) -> Kind {
+                match self { $(Self::$variant => Kind::$kind,)* }
+            }
+
+            /// The file below `src`, and the function.
+            pub const fn place(self) -> &'static str {
+                match self { $(Self::$variant => $place,)* }
+            }
+
+            /// What is removed.
+            pub const fn removes(self) -> &'static str {
+                match self { $(Self::$variant => $removes,)* }
+            }
+
+            /// The one of this name.
+            pub fn find(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|variant| variant.name() == name)
+            }
+        }
+    };
+}
+
+variants! {
+    M1 = Recheck "M1", "mm/walk.rs, alloc_table_at", "the second look at the upper entry, under page_table_lock";
+    M2 = Recheck "M2", "mm/pte_table.rs, pmd_install", "pmd_none under the lock of the PMD table";
+    M10 = Recheck "M10", "mm/pte_table.rs, pte_offset_map_lock", "pmd_same after the lock of the PTE table";
+    M13 = Recheck "M13", "mm/handle_pte_fault.rs, fault_on_present", "pte_same before a present entry is changed";
+    M14 = Recheck "M14", "mm/anonymous.rs, map_new_page", "vmf_pte_changed before a new page is mapped";
+    M14Zero = Recheck "M14-zero", "mm/anonymous.rs, map_zero_page", "vmf_pte_changed before the zero page is mapped";
+    M19 = Recheck "M19", "mm/wp_page_copy.rs, copy_and_replace", "pte_same before the copy takes the page's place";
+    M20 = Step "M20", "mm/pte_update.rs, ptep_clear_flush", "the flush between the old entry and the new one";
+    M21 = Step "M21", "mm/wp_page_copy.rs, copy_and_replace",
+        "the order of flush and rmap: the old mapping is uncounted first";
+    M22 = Recheck "M22", "mm/wp_page.rs, wp_can_reuse_anon_folio",
+        "the second look at the refcount, under the folio lock";
+    M23 = Step "M23", "mm/wp_page.rs, wp_page_private",
+        "the question whether the page is shared, before it is marked as exclusive";
+    M25 = Recheck "M25", "mm/wp_page_shared.rs, do_page_mkwrite",
+        "the look at the mapping after the file system was asked";
+    MkwriteSame = Recheck "mkwrite-same", "mm/wp_page_shared.rs, finish_mkwrite_fault",
+        "pte_same after the file system was asked";
+    M26 = Recheck "M26", "mm/filemap/filemap_fault.rs, get", "the look at the mapping under the folio lock";
+    M26Shmem = Recheck "M26-shmem", "mm/filemap/shmem.rs, shmem_get_folio", "the same for shared memory";
+    M26Around = Recheck "M26-around", "mm/filemap/map_pages.rs, try_folio", "the same around a fault";
+    M27 = Recheck "M27", "mm/filemap/filemap_fault.rs, get", "the look at the size under the folio lock";
+    M27Shmem = Recheck "M27-shmem", "mm/filemap/shmem.rs, keep_below_the_end",
+        "the look at the size once the page is in the cache";
+    M27Around = Recheck "M27-around", "mm/filemap/map_pages.rs, try_folio", "the same around a fault";
+    M29 = Recheck "M29", "mm/finish_fault.rs, finish_fault", "vmf_pte_changed before the page of a file is mapped";
+    M29Around = Recheck "M29-around", "mm/filemap/map_pages.rs, filemap_map_pages",
+        "pte_none before a page around the fault is mapped";
+    SlotSame = Recheck "slot-same", "mm/filemap/address_space.rs, get_folio",
+        "the second look at the slot, with a reference";
+    SlotAround = Recheck "slot-around", "mm/filemap/map_pages.rs, try_folio", "the same around a fault";
+    TruncateGone = Recheck "truncate-gone", "actors/truncate.rs, truncate_inode_pages",
+        "the look at the mapping under the folio lock";
+    InvalidateLock = Recheck "invalidate-lock", "mm/filemap/filemap_fault.rs, get",
+        "the second look at a page without contents, with the invalidate lock";
+    DirtyZap = Step "dirty-zap", "actors/zap.rs, zap_entry", "handing the dirty mark of an entry on to its page";
+    M35 = Recheck "M35", "mm/swap_page.rs, migration_entry_wait",
+        "the second look at the entry, under the lock of its table";
+    M37 = Recheck "M37", "mm/vma_lock.rs, start_read", "the second comparison of the sequence numbers";
+    M39 = Recheck "M39", "mm/vma_lock.rs, lock_vma_under_rcu", "the question whether the VMA was detached";
+    VmaRange = Recheck "vma-range", "mm/vma_lock.rs, lock_vma_under_rcu",
+        "the question whether the VMA still covers the address";
+    M42 = Recheck "M42", "mm/fault_lock.rs, grow_stack", "looking for the VMA again after the gap between two locks";
+    StackGrown = Recheck "stack-grown", "mm/fault_lock.rs, grow_stack",
+        "the question whether the stack has grown meanwhile";
+    M43 = Step "M43", "mm/anon_vma.rs, anon_vma_prepare", "the look at the VMA's anon_vma under page_table_lock";
+    M44 = Step "M44", "mm/anon_vma.rs, vmf_anon_prepare", "the mmap lock that is tried under a VMA's lock";
+    NumaSame = Recheck "numa-same", "mm/numa_page.rs, do_numa_page",
+        "pte_same before a page is moved or gets its rights back";
+    NumaSameAgain = Recheck "numa-same-again", "mm/numa_page.rs, do_numa_page",
+        "pte_same after the page could not be moved";
+    MigrateSame = Recheck "migrate-same", "mm/migrate.rs, try_to_migrate",
+        "the look at the entry of a page that is to be moved";
+    MigrateCount = Recheck "migrate-count", "mm/migrate.rs, unmap_and_move",
+        "the count of references before a page is copied";
+    ArriveSame = Recheck "arrive-same", "mm/migrate.rs, remove_migration_ptes",
+        "the look at the entry where the moved page is to be mapped";
+    LockPageSame = Recheck "lock-page-same", "mm/wp_page_g2.rs, lock_page_and_map_again",
+        "4.4: pte_same after the wait for the folio lock";
+    M61 = Step "M61", "actors/fork.rs, fork", "locking each VMA of the parent for writing";
+    M62 = Step "M62", "actors/fork.rs, fork", "the flush after the parent's entries were write-protected";
+    M64 = Step "M64", "actors/truncate.rs, truncate", "unmapping the range again once the cache is empty";
+    M68 = Step "M68", "mm/vmf.rs, retry", "releasing the fault lock with VM_FAULT_RETRY";
+    M5 = Ordering "M5", "mm/walk.rs, link_table (O1)", "Release where a table is linked";
+    OReadTable = Ordering "O-read-table", "mm/walk.rs, read_table (O1)",
+        "Acquire where an upper entry is read without a lock";
+    OReadPmd = Ordering "O-read-pmd", "mm/pte_table.rs, pmdp_get_lockless (O1)",
+        "Acquire where a PMD entry is read without a lock";
+    OReadPte = Ordering "O-read-pte", "mm/pte_table.rs, peek (O1)", "Acquire where a PTE is read without a lock";
+    OSetPte = Ordering "O-set-pte", "mm/pte_table.rs, set (O1)", "Release where a PTE is set";
+    OClearPte = Ordering "O-clear-pte", "mm/pte_table.rs, clear (O2)", "AcqRel where a PTE is taken out";
+    OWrprotect = Ordering "O-wrprotect", "mm/pte_update.rs, set_wrprotect (O1)",
+        "AcqRel where a PTE is write-protected";
+    M38 = Ordering "M38", "mm/vma_lock.rs, start_read (O1)", "Acquire where a reader compares mm_lock_seq";
+    M38Release = Ordering "M38-release", "mm/vma_lock.rs, end_write_all (O1)", "Release where a writer ends";
+    OSize = Ordering "O-size", "mm/filemap/address_space.rs, size_pages (O2)", "Acquire where a file's size is read";
+    OSetSize = Ordering "O-set-size", "mm/filemap/address_space.rs, set_size_pages (O2)",
+        "Release where a file's size is set";
+    OSlot = Ordering "O-slot", "mm/filemap/address_space.rs, peek (O1)",
+        "Acquire where a slot of the page cache is read";
+    OAddFolio = Ordering "O-add-folio", "mm/filemap/address_space.rs, add_folio (O1)",
+        "AcqRel where a folio is put into its slot";
+    ORemoveFolio = Ordering "O-remove-folio", "mm/filemap/address_space.rs, remove_folio (O1)",
+        "AcqRel where a folio is taken out of its slot";
+    OWalk = Ordering "O-walk", "x86/walk.rs, try_walk (O1)", "Acquire where hardware reads an entry";
+    OMark = Ordering "O-mark", "x86/walk.rs, try_walk (O2)", "AcqRel where hardware marks an entry";
+    OPut = Ordering "O-put", "phys/page.rs, put (O1)", "AcqRel where a reference is dropped";
+    OLastPut = Ordering "O-last-put", "phys/page.rs, refcount_after_puts (O1)", "Acquire where the refcount decides";
+    OTryGet = Ordering "O-try-get", "phys/page.rs, try_get (O1)", "Acquire and AcqRel where a reference is tried for";
+    OMapcount = Ordering "O-mapcount", "phys/page.rs, add_mapcount (O2)", "AcqRel where a mapping is counted";
+    OLastMapping = Ordering "O-last-mapping", "phys/page.rs, mapcount_after_removals (O2)",
+        "Acquire where the mapcount decides";
+    OUptodate = Ordering "O-uptodate", "phys/folio.rs, set_uptodate (O1)", "Release where a page's contents are there";
+    OContents = Ordering "O-contents", "phys/folio.rs, contents (O1)", "Acquire where somebody asks for them";
+    OBeginRead = Ordering "O-begin-read", "phys/folio.rs, begin_read (O3)", "Release where a read begins to last";
+    OEndRead = Ordering "O-end-read", "phys/folio.rs, end_read (O3)", "AcqRel where it ends";
+    OHugeZero = Ordering "O-huge-zero", "x86/huge_zero.rs, get (O1)", "Acquire where the huge zero page is found";
+    OFirstHugeZero = Ordering "O-first-huge-zero", "x86/huge_zero.rs, get_or_alloc (O1)", "AcqRel where it is made";
+}

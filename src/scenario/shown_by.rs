@@ -1,0 +1,117 @@
+//! Which scenario notices that a re-check, a step or an ordering is missing, and by which invariant.
+
+use crate::platform::Variant;
+
+/// How it is known that something is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A scenario fails without it.
+    By {
+        /// The scenario.
+        scenario: &'static str,
+        /// The invariant that falls, or what is found instead.
+        falls: &'static str,
+    },
+    /// No scenario does.
+    Never {
+        /// Why not.
+        because: &'static str,
+    },
+}
+
+const fn by(scenario: &'static str, falls: &'static str) -> Shown {
+    Shown::By { scenario, falls }
+}
+
+const fn never(because: &'static str) -> Shown {
+    Shown::Never { because }
+}
+
+/// How it is known that this is needed.
+pub const fn shown_by(variant: Variant) -> Shown {
+    match variant {
+        Variant::M1 => by("same-pte-four-levels", "D1"),
+        Variant::M2 => by("same-pte-new-table", "D1"),
+        Variant::M13 => by("cow-two-threads", "D15"),
+        Variant::M14 => by("same-pte", "D15"),
+        Variant::M14Zero => by("read-write", "D15"),
+        Variant::M19 => by("zero-page-writers", "D15"),
+        Variant::M20 => by("cow-read-munmap", "D14"),
+        Variant::M21 => by("numa-cow", "D27"),
+        Variant::M22 | Variant::OPut | Variant::OLastPut => by("cow-parent-child", "D24"),
+        Variant::M23 => by("cow-parent-child", "D27"),
+        Variant::M25 => by("mkwrite-truncate", "D41"),
+        Variant::MkwriteSame => by("mkwrite-dontneed", "D23"),
+        Variant::M26 => by("fault-cut-and-grow", "D41"),
+        Variant::M26Shmem => by("shmem-wp-truncate", "D41"),
+        Variant::M26Around => by("around-cut-and-return", "D41"),
+        Variant::M27 => by("miss-truncate", "D42"),
+        Variant::M27Shmem => by("shmem-truncate", "D42"),
+        Variant::M29 => by("file-readers", "D15"),
+        Variant::M29Around => by("fault-around", "D15"),
+        Variant::SlotSame => by("slot-reuse", "D41"),
+        Variant::SlotAround => by("slot-reuse-around", "D41"),
+        Variant::TruncateGone => by("shmem-truncate", "D41"),
+        Variant::M35 => by("migrate-write", "D14"),
+        Variant::M37 | Variant::M38 | Variant::M38Release => by("fault-munmap", "D50"),
+        Variant::M39 => by("fault-munmap", "D24"),
+        Variant::VmaRange => by("fault-munmap-cut", "D24"),
+        Variant::M42 => by("stack-munmap", "D50"),
+        Variant::StackGrown => by("stack-two-growers", "D24"),
+        Variant::M43 => by("same-pte-new-table", "D24"),
+        Variant::M44 => by("fault-munmap", "never reached"),
+        Variant::NumaSame | Variant::NumaSameAgain => by("numa-two-faults", "D14"),
+        Variant::MigrateSame => by("numa-dontneed", "D21"),
+        Variant::MigrateCount => by("g2-cow-lock-wait", "never reached"),
+        Variant::ArriveSame => by("numa-dontneed", "D44"),
+        Variant::LockPageSame => by("g2-cow-lock-wait", "D23"),
+        Variant::M61 => by("fork-two-writers", "D37"),
+        Variant::M62 => by("fork-write", "D38"),
+        Variant::M64 => by("cow-truncate", "D42"),
+        Variant::M68 => by("fault-munmap", "deadlock"),
+        Variant::M5 => by("same-pte-new-table", "D14"),
+        Variant::OReadTable => by("same-pte-four-levels", "D5"),
+        Variant::OReadPmd => by("same-pte-new-table", "D5"),
+        Variant::OSetPte | Variant::OWalk => by("same-pte", "D14"),
+        Variant::OMapcount | Variant::OLastMapping => by("g2-cow-parent-child", "D24"),
+        Variant::OHugeZero | Variant::OFirstHugeZero => by("huge-zero-zero", "D14"),
+        Variant::M10 => never("no actor unlinks a table while faults run: collapse will"),
+        Variant::M27Around => {
+            never("a page beyond a new end is either unmapped by the truncation's second pass or was never added")
+        }
+        Variant::InvalidateLock => never("no actor takes a page's contents away again"),
+        Variant::DirtyZap => {
+            never("nothing writes pages back, so a page that an entry marked as dirty is known to be dirty already")
+        }
+        Variant::OReadPte => {
+            never("whoever acts on a PTE that it read without the lock takes the lock and looks again")
+        }
+        Variant::OClearPte | Variant::OWrprotect => {
+            never("the lock of the table and the flush that follows order the same")
+        }
+        Variant::OSize | Variant::OSetSize => never("a size publishes nothing, and who must not miss it holds a lock"),
+        Variant::OSlot | Variant::OAddFolio | Variant::ORemoveFolio => {
+            never("the reference that is tried for next orders the same")
+        }
+        Variant::OTryGet => never("the slot that is read again, and the folio lock, order the same"),
+        Variant::OUptodate | Variant::OContents => {
+            never("everybody who needs the contents takes the folio lock, which orders the same")
+        }
+        Variant::OBeginRead | Variant::OEndRead => {
+            never("the folio lock, which goes from one to the other, orders the same")
+        }
+        Variant::OMark => {
+            never("what hardware marks is read by who takes the entry out, and data is ordered by the flush")
+        }
+    }
+}
+
+/// Why a re-check never loses its race, if it does not.
+pub const fn never_lost(variant: Variant) -> Option<&'static str> {
+    match variant {
+        Variant::M10 => Some("no actor unlinks a table while faults run: collapse will"),
+        Variant::M22 => Some("whoever refers to an anonymous page holds the lock of its table; GUP-fast would not"),
+        Variant::InvalidateLock => Some("no actor takes a page's contents away again"),
+        _ => None,
+    }
+}
