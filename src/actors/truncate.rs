@@ -32,6 +32,7 @@ pub fn truncate<P: Platform>(file: &AddressSpace<P>, mms: &[&Mm<P>], cpu: CpuId,
             let _nobody_adds = file.invalidate_lock().write();
             assert!(!cuts_a_huge_folio(file, mms, pages), "a size that cuts a huge folio is not modelled: it is split");
             file.set_size_pages(pages);
+            file.order_with_adders();
             unmap_mapping_pages(file, mms, cpu, pages);
             truncate_inode_pages(file, mms, cpu, pages);
             if !lacks::<P>(Variant::M64) {

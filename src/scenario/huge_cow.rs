@@ -32,7 +32,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "F forked, read 9; W wrote; page 0 is W's; page 1 is setup's; child's page 0 is huge, setup's; \
              +1 -0 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-fork-first-touch",
@@ -50,7 +50,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "F forked; W wrote; page 0 is huge, W's; child's page 0 is huge, W's; +0 -0 pages; +2 -0 tables; \
              +1 -0 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-cow-child-discards",
@@ -65,7 +65,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; D discarded; page 0 is W's; page 1 is setup's; +1 -0 pages; +0 -1 tables",
             "W wrote; D discarded; page 0 is huge, setup's; +0 -0 pages; +0 -1 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-cow-two-threads",
@@ -84,7 +84,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A read 2, wrote; B wrote; page 0 is A's; page 1 is B's; child's page 0 is huge, setup's; \
              +2 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-cow-reuse-exit",
@@ -99,7 +99,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; X exited; page 0 is W's; page 1 is setup's; +1 -0 pages; +0 -2 tables",
             "W wrote; X exited; page 0 is huge, setup's; +0 -0 pages; +0 -2 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-cow-discard",
@@ -116,7 +116,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; D discarded; page 0 is W's; child's page 0 is huge, setup's; +1 -0 pages; +1 -1 tables",
             "W wrote; D discarded; page 0 is W's; child's page 0 is huge, setup's; +2 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-cow-parent-child-4.4",
@@ -135,7 +135,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "P wrote; C wrote; page 0 is huge, setup's; child's page 0 is C's; child's page 1 is C's; \
              +2 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-cow-two-threads-4.4",
@@ -162,7 +162,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is huge, A's; child's page 0 is huge, setup's; +2 -2 pages; +0 -0 tables; \
              +1 -0 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-cow-split-4.4",
@@ -181,6 +181,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "P wrote; S discarded; page 0 is P's; page 1 is setup's; child's page 0 is setup's; +3 -2 pages; \
              +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
 ];

@@ -37,7 +37,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; pages 0, 1 are the file's; +2 -0 pages; +2 -1 tables",
             "A wrote; B wrote; pages 0, 1 are the file's; +2 -0 pages; +2 -1 tables; +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-shmem-mapped",
@@ -54,7 +54,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 0, read 9; W wrote; page 0 is huge, the file's; +0 -0 pages; +1 -1 tables",
             "R read 2, read 9; W wrote; page 0 is huge, the file's; +0 -0 pages; +1 -1 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-shmem-private-write",
@@ -70,7 +70,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; R got EFAULT; page 0 is W's; +1 -0 pages; +1 -0 tables",
             "W wrote; R read 0; page 0 is W's; +1 -0 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-shmem-zap",
@@ -85,7 +85,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; D discarded; +0 -0 pages; +0 -0 tables",
             "W wrote; D discarded; page 0 is huge, the file's; +0 -0 pages; +1 -1 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-shmem-wp-writers",
@@ -116,7 +116,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "S discarded; T got EFAULT, discarded; +0 -0 pages; +0 -0 tables",
             "S discarded; T read 9, discarded; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-shmem-truncate",
@@ -134,7 +134,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W got SIGBUS; T truncated; +1 -1 pages; +1 -1 tables",
             "W wrote; T truncated; +0 -0 pages; +1 -1 tables; +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-shmem-zap-truncate",
@@ -152,6 +152,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "D discarded; T got EFAULT, truncated; +0 -0 pages; +0 -0 tables; +0 -1 huge",
             "D discarded; T read 9, truncated; +0 -0 pages; +0 -0 tables; +0 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
 ];

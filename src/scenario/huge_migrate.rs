@@ -27,7 +27,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "M moved; R got EFAULT, read 9; page 0 is huge, M's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
             "M moved; R read 9, read 9; page 0 is huge, M's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-migrate-write",
@@ -42,7 +42,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "M moved; W got EFAULT, wrote; page 0 is huge, M's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
             "M moved; W read 9, wrote; page 0 is huge, M's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-migrate-split",
@@ -58,7 +58,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "M kept; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
             "M moved; S discarded; page 0 is M's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-migrate-zap",
@@ -74,7 +74,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "M kept; Z discarded; +0 -0 pages; +0 -1 tables; +1 -2 huge",
             "M moved; Z discarded; +0 -0 pages; +0 -1 tables; +1 -2 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-migrate-fork",
@@ -91,7 +91,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "M moved; F forked; page 0 is huge, M's; child's page 0 is huge, M's; +0 -0 pages; +1 -0 tables; \
              +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-migrate-discard-wait",
@@ -107,7 +107,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "M moved, discarded; R read 0; page 0 is zero; +0 -0 pages; +2 -2 tables; +1 -2 huge",
             "M moved, discarded; R read 9; +0 -0 pages; +0 -1 tables; +1 -2 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-wp-migrate",
@@ -131,6 +131,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "M kept, discarded; W wrote; page 0 is W's; child's page 0 is huge, setup's; +2 -1 pages; \
              +0 -0 tables; +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
 ];

@@ -93,6 +93,14 @@ impl<P: Platform> AddressSpace<P> {
             )
     }
 
+    /// Whoever fills slots from now on sees what the caller did before, a new size say; what was filled before, the
+    /// caller sees.
+    pub fn order_with_adders(&self) {
+        if self.behaviour().huge != HugeFolios::Never {
+            drop(self.i_pages().lock());
+        }
+    }
+
     fn fill_slots(&self, memory: &PhysMem<P>, head: Pfn, first: u64) -> bool {
         let _i_pages = self.i_pages().lock();
         let slots = self.slots_of_a_folio(first);

@@ -112,7 +112,8 @@ fn set_pmd_migration_entry<P: Platform>(mm: &Mm<P>, at: EntryAt, old: Pfn) -> bo
         || {
             let page = mm.memory().page(old);
             let mut pmd = LockedPmd::lock(mm, at);
-            let mapcount = page.entire_mapcount();
+            // First this, which a split takes down after it has counted the small entries.
+            let mapcount = page.entire_mapcount_after_removals();
             let small: i64 = mm.memory().frames_of_folio(old).map(|frame| mm.memory().page(frame).mapcount()).sum();
             if pmd.get().state() != PmdState::Huge(old) || mapcount != 1 || small != 0 {
                 remark::<P>(format_args!("the page is no longer mapped here as a whole, or is mapped elsewhere, too"));
