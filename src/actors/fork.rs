@@ -16,8 +16,9 @@
 //! here; swap entries; dropping the table locks from time to time.
 
 use crate::mm::{
-    CowReuse, EntryAt, LockedTable, Mm, RssKind, Task, VmFlags, Vma, copy_hugetlb_page_range, dup_anon_rmap, find_pmd,
-    folio_add_file_rmap, fork_vma, pmd_of, pmdp_get_lockless, pte_alloc, split_at, under_migration,
+    CopiedHuge, CowReuse, EntryAt, LockedTable, Mm, RssKind, Task, VmFlags, Vma, copy_huge_pmd,
+    copy_hugetlb_page_range, dup_anon_rmap, find_pmd, folio_add_file_rmap, fork_vma, pmd_of, pmdp_get_lockless,
+    pte_alloc, under_migration,
 };
 use crate::phys::OutOfMemory;
 use crate::platform::{Platform, Variant, enter, lacks, remark};
@@ -98,18 +99,35 @@ fn copy_tables<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task, vma: &Vm
     let mut at = vma.start();
     while at < vma.end() {
         let next = at.aligned_after(span).min(vma.end());
-        let pmd = find_pmd(parent, at);
-        // Linux copies a huge entry as one (`copy_huge_pmd`), unless the folio is pinned. Here it is always split
-        // first.
-        if let Some(pmd) = pmd.filter(|pmd| matches!(pmdp_get_lockless(parent, *pmd).state(), PmdState::Huge(_))) {
-            split_at(parent, task.cpu(), vma, pmd);
-        }
-        if let Some(pmd) = pmd.filter(|pmd| matches!(pmdp_get_lockless(parent, *pmd).state(), PmdState::Table(_))) {
-            let childs = pmd_of(child, task, at)?;
-            pte_alloc(child, task, childs)?;
-            copy_pte_range(&Copying { parent, child, vma }, (pmd, childs), at, next);
+        if let Some(pmd) = find_pmd(parent, at) {
+            copy_pmd(&Copying { parent, child, vma }, task, pmd, (at, next))?;
         }
         at = next;
+    }
+    Ok(())
+}
+
+/// What one PMD entry translates: a huge page, whole, since none reaches over an edge of a VMA, or a table of small
+/// ones.
+fn copy_pmd<P: Platform>(
+    copying: &Copying<'_, P>,
+    task: &Task,
+    pmd: EntryAt,
+    (at, next): (VirtAddr, VirtAddr),
+) -> Result<(), OutOfMemory> {
+    let Copying { parent, child, vma } = copying;
+    let is_table = || matches!(pmdp_get_lockless(parent, pmd).state(), PmdState::Table(_));
+    if matches!(pmdp_get_lockless(parent, pmd).state(), PmdState::Huge(_) | PmdState::NotATable) {
+        let childs = pmd_of(child, task, at)?;
+        match copy_huge_pmd((parent, child), task, vma, (pmd, childs))? {
+            CopiedHuge::Done => return Ok(()),
+            CopiedHuge::NotHuge => remark::<P>(format_args!("it was split meanwhile: its table is copied")),
+        }
+    }
+    if is_table() {
+        let childs = pmd_of(child, task, at)?;
+        pte_alloc(child, task, childs)?;
+        copy_pte_range(copying, (pmd, childs), at, next);
     }
     Ok(())
 }

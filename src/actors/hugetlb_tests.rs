@@ -2,8 +2,8 @@
 //! reusing one lets another CPU see.
 
 use crate::mm::{
-    AddressSpace, Behaviour, Ending, FaultOp, Generation, MapError, MapFlags, MapPages, MapRequest, Mm, OpenFile,
-    OpenMode, PageMkwrite, Placement, Process, Protection, Reads, RssKind, Task, do_mmap,
+    AddressSpace, Behaviour, Ending, FaultOp, Generation, HugeFolios, MapError, MapFlags, MapPages, MapRequest, Mm,
+    OpenFile, OpenMode, PageMkwrite, Placement, Process, Protection, Reads, RssKind, Task, do_mmap,
 };
 use crate::phys::{CpuId, FileId, Pfn, PhysConfig};
 use crate::platform::{Arc, Native, X86_64};
@@ -207,6 +207,7 @@ fn file(huge_pages: u64) -> Arc<AddressSpace<P>> {
         page_mkwrite: PageMkwrite::None,
         reads: Reads::AtOnce,
         readahead_pages: 0,
+        huge: HugeFolios::Never,
     };
     Arc::new(AddressSpace::new(FileId(7), huge_pages, huge_pages, behaviour))
 }

@@ -1,10 +1,11 @@
-//! Moving one page (`mm/migrate.c`, `do_pages_move`, `add_page_for_migration`).
+//! Moving one page, or the huge one that it is a part of (`mm/migrate.c`, `do_pages_move`, `add_page_for_migration`).
 //!
 //! Linux holds the mmap lock only to find the page, and finds its entries again by the reverse map. Here the lock is
-//! held to the end instead, and the caller says where the page is mapped.
+//! held to the end instead, and the caller says where the page is mapped. A huge page that is mapped by small entries
+//! would be moved with all of them; here it is kept.
 
-use crate::mm::{LockedTable, Migrated, Mm, Task, find_pmd, migrate_folio};
-use crate::platform::{Platform, enter};
+use crate::mm::{LockedTable, Migrated, Mm, Task, find_pmd, migrate_folio, migrate_huge_folio};
+use crate::platform::{Platform, enter, remark};
 use crate::x86::VirtAddr;
 
 /// Moves the page that is mapped at `address` to another frame, if one is and can be moved.
@@ -13,14 +14,20 @@ pub fn migrate<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr) -> Migra
         || {
             let vmas = mm.mmap_lock().read();
             let Some(vma) = vmas.iter().find(|vma| vma.contains(address)) else { return Migrated::Kept };
-            let Some(table) = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd)) else {
-                return Migrated::Kept;
+            let Some(pmd) = find_pmd(mm, address) else { return Migrated::Kept };
+            let Some(table) = LockedTable::offset_map_lock(mm, pmd) else {
+                return migrate_huge_folio(mm, task, vma, pmd, address);
             };
             let entry = table.get(address);
             if !entry.is_present() || entry.is_special() {
                 return Migrated::Kept;
             }
-            mm.memory().page(entry.pfn()).get();
+            let folio = mm.memory().page(mm.memory().folio_of(entry.pfn()));
+            if folio.order() > 0 {
+                remark::<P>(format_args!("a page of a huge one that is mapped by small entries stays where it is"));
+                return Migrated::Kept;
+            }
+            folio.get();
             drop(table);
             migrate_folio(mm, task, vma, address, entry.pfn())
         },

@@ -1,6 +1,6 @@
 //! What races with a fault.
 //!
-//! Each actor has Linux's steps and locks in Linux's order. So far: `munmap` and `MADV_DONTNEED`, truncation, `fork`,
+//! Each actor has Linux's steps and locks in Linux's order. So far: `munmap` and `madvise`, truncation, `fork`,
 //! the NUMA scanner, migration of a page, ageing, and the exit of an address space.
 
 mod age;
@@ -14,6 +14,7 @@ mod huge_tests;
 #[cfg(test)]
 mod hugetlb_tests;
 mod madvise;
+mod madvise_huge;
 mod migrate;
 mod munmap;
 mod numa_scan;
@@ -25,6 +26,7 @@ pub use clear_refs::clear_refs;
 pub use exit::exit_mmap;
 pub use fork::fork;
 pub use madvise::madvise_dontneed;
+pub use madvise_huge::{AdviceError, madvise_hugepage};
 pub use migrate::migrate;
 pub use munmap::{UnmapError, munmap};
 pub use numa_scan::change_prot_numa;

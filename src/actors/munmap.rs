@@ -66,7 +66,7 @@ fn cuts_huge_page<P: Platform>(vmas: &VmaTree<P>, edge: VirtAddr) -> bool {
 }
 
 /// Splits the huge page that reaches over an edge at which a VMA is about to be split: a huge entry belongs to one VMA.
-fn vma_adjust_trans_huge<P: Platform>(mm: &Mm<P>, cpu: CpuId, vmas: &mut VmaTree<P>, edge: VirtAddr) {
+pub(super) fn vma_adjust_trans_huge<P: Platform>(mm: &Mm<P>, cpu: CpuId, vmas: &mut VmaTree<P>, edge: VirtAddr) {
     let all = vmas.all();
     let Some(vma) = all.iter().find(|vma| vma.start() < edge && edge < vma.end()) else { return };
     let Some(pmd) = find_pmd(mm, edge).filter(|_| !edge.is_huge_aligned(P::GEOMETRY)) else { return };

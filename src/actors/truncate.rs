@@ -12,7 +12,7 @@
 //! - I1 (D42). When it is over, no entry shows a page beyond the end, nor a copy of one.
 //! - I2. A folio that leaves the file is mapped by nobody: it is locked, so nobody enters it.
 
-use crate::mm::{AddressSpace, LockedTable, Mm, Vma, find_pmd};
+use crate::mm::{AddressSpace, LockedPmd, LockedTable, Mm, Vma, find_pmd};
 use crate::phys::{CpuId, Mapping, Pfn};
 use crate::platform::{Platform, Variant, enter, lacks, recheck, remark};
 use crate::x86::VirtAddr;
@@ -30,7 +30,11 @@ pub fn truncate<P: Platform>(file: &AddressSpace<P>, mms: &[&Mm<P>], cpu: CpuId,
         || {
             let _inode = file.i_rwsem().write();
             let _nobody_adds = file.invalidate_lock().write();
+            assert!(!cuts_a_huge_folio(file, mms, pages), "a size that cuts a huge folio is not modelled: it is split");
             file.set_size_pages(pages);
+            if !lacks::<P>(Variant::OrderWithAdders) {
+                file.order_with_adders();
+            }
             unmap_mapping_pages(file, mms, cpu, pages);
             truncate_inode_pages(file, mms, cpu, pages);
             if !lacks::<P>(Variant::M64) {
@@ -66,40 +70,72 @@ fn truncate_inode_pages<P: Platform>(file: &AddressSpace<P>, mms: &[&Mm<P>], cpu
         if !recheck::<P>(Variant::TruncateGone, || memory.page(pfn).mapping() != Mapping::None) {
             remark::<P>(format_args!("page {pfn} has left the file already"));
         } else {
-            if memory.page(pfn).mapcount() > 0 {
-                unmap_mapping_folio(file, mms, cpu, pfn);
-            }
+            unmap_mapping_folio(file, mms, cpu, memory.folio_of(pfn));
             file.remove_folio(memory, cpu, pfn);
         }
-        memory.page(pfn).folio().lock().unlock();
+        memory.folio(pfn).lock().unlock();
         memory.put_page(cpu, pfn);
     }
+}
+
+/// Whether the file's end would come to lie inside of a huge folio, which Linux splits then
+/// (`truncate_inode_partial_folio`).
+fn cuts_a_huge_folio<P: Platform>(file: &AddressSpace<P>, mms: &[&Mm<P>], pages: u64) -> bool {
+    let memory = file_memory(mms);
+    file.peek(pages).is_some_and(|pfn| memory.folio_of(pfn) != pfn)
 }
 
 /// Empties every entry that shows this folio, but not its copies (`unmap_mapping_folio`). It is locked.
 fn unmap_mapping_folio<P: Platform>(file: &AddressSpace<P>, mms: &[&Mm<P>], cpu: CpuId, pfn: Pfn) {
     enter::<P>("unmap_mapping_folio", format_args!("page={pfn}")).run(
         || {
-            let index = file_memory(mms).page(pfn).index();
+            let memory = file_memory(mms);
             let mapped = file.i_mmap().read();
             for vma in mapped.iter() {
-                let address =
-                    address_of(vma, index).filter(|at| vma.file().is_some_and(|file| file.index(*at) == index));
-                let (Some(address), mm) = (address, mm_of(vma, mms)) else { continue };
-                let table = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd));
-                let Some(mut table) = table else { continue };
-                let entry = table.get(address);
-                if entry.is_present() && entry.pfn() == pfn {
-                    let mut gather = Gather::new(mm, cpu);
-                    let entry = table.clear(address);
-                    zap_entry(mm, &mut gather, entry);
-                    drop(table);
-                    gather.finish();
+                if memory.page(pfn).order() > 0 {
+                    unmap_huge(vma, mm_of(vma, mms), cpu, pfn);
+                }
+                for page in memory.frames_of_folio(pfn).filter(|page| memory.page(*page).mapcount() > 0) {
+                    unmap_small(vma, mm_of(vma, mms), cpu, page);
                 }
             }
         },
         |()| String::new(),
     );
+}
+
+/// The address at which the VMA shows a page of its file.
+fn address_at<P: Platform>(vma: &Vma<P>, index: u64) -> Option<VirtAddr> {
+    address_of(vma, index).filter(|at| vma.file().is_some_and(|file| file.index(*at) == index))
+}
+
+/// Empties the huge entry that shows a folio. Where there is none, its lock is waited for: whoever takes one away may
+/// have cleared the entry, and not yet uncounted the mapping.
+fn unmap_huge<P: Platform>(vma: &Vma<P>, mm: &Mm<P>, cpu: CpuId, head: Pfn) {
+    let address = address_at(vma, mm.memory().page(head).index());
+    let Some((address, pmd)) = address.and_then(|address| Some((address, find_pmd(mm, address)?))) else { return };
+    let shown = LockedPmd::lock(mm, pmd).get();
+    if shown.is_huge() && shown.pfn() == head {
+        let mut gather = Gather::new(mm, cpu);
+        let bytes = P::GEOMETRY.page_size() << P::GEOMETRY.index_bits;
+        unmap_page_range(mm, &mut gather, vma, (address, address.offset(bytes)));
+        gather.finish();
+    }
+}
+
+/// Empties the small entry that shows a page.
+fn unmap_small<P: Platform>(vma: &Vma<P>, mm: &Mm<P>, cpu: CpuId, pfn: Pfn) {
+    let Some(address) = address_at(vma, mm.memory().page(pfn).index()) else { return };
+    let table = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd));
+    let Some(mut table) = table else { return };
+    let entry = table.get(address);
+    if entry.is_present() && entry.pfn() == pfn {
+        let mut gather = Gather::new(mm, cpu);
+        let entry = table.clear(address);
+        zap_entry(mm, &mut gather, entry);
+        drop(table);
+        gather.finish();
+    }
 }
 
 /// The first address of the VMA that shows the page `first` of its file or a later one.

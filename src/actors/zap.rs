@@ -51,9 +51,8 @@ fn zap_pmd_range<P: Platform>(
 ) {
     loop {
         match zap_huge(mm, gather.cpu(), vma, pmd, range) {
-            HugeZap::Zero => return,
+            HugeZap::None | HugeZap::NoPage => return,
             HugeZap::Folio(folio) => return gather.page(folio),
-            HugeZap::None => return,
             HugeZap::NotHuge => {}
         }
         if zap_pte_range(mm, gather, pmd, range).is_some() {
@@ -93,7 +92,7 @@ pub(super) fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, ent
         let kind = RssKind::of(page.mapping());
         if kind != RssKind::Anon && entry.is_dirty() && !lacks::<P>(Variant::DirtyZap) {
             // What hardware marked in the entry must outlive it (D37): the file system has to write it back.
-            page.folio().mark_dirty();
+            mm.memory().folio(entry.pfn()).mark_dirty();
         }
         mm.add_rss(kind, -1);
         remove_rmap(mm, entry.pfn());

@@ -9,8 +9,9 @@
 use std::fmt;
 
 use crate::locks::{RwSem, WriteGuard};
-use crate::phys::AnonVmaId;
+use crate::phys::{AnonVmaId, Pfn};
 use crate::platform::{Arc, Platform, Variant, enter, lacks, remark};
+use crate::x86::VirtAddr;
 
 use super::fault_lock::FaultLockKind;
 use super::mm_struct::Mm;
@@ -21,13 +22,27 @@ use super::vmf::{Effort, VmFault, Vmf};
 /// The VMAs that may map the pages of one origin.
 pub struct AnonVma<P: Platform> {
     id: AnonVmaId,
-    /// The first addresses of its VMAs (`anon_vma->rb_root`), under the root semaphore; the VMA of a forked process
-    /// has its parent's address, and counts again. Each `anon_vma` has a semaphore of its own: that those of a family
-    /// share one is not modelled.
-    root: RwSem<P, Vec<u64>>,
+    /// The root table of the address space that it was made for: whose own it is.
+    owner: Pfn,
+    /// Its VMAs (`anon_vma->rb_root`), under the root semaphore; the VMA of a forked process has its parent's address,
+    /// and counts again. Each `anon_vma` has a semaphore of its own: that those of a family share one is not modelled.
+    root: RwSem<P, Vec<LinkedVma>>,
+}
+
+/// A VMA that may map the pages of an `anon_vma` (`struct anon_vma_chain`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LinkedVma {
+    start: u64,
+    /// The root table of its address space.
+    pub(super) pgd: Pfn,
 }
 
 impl<P: Platform> AnonVma<P> {
+    /// One for an address space, with no VMA yet.
+    fn new(mm: &Mm<P>, task: &Task) -> Self {
+        Self { id: task.next_anon_vma(), owner: mm.pgd(), root: RwSem::new("anon_vma->rwsem", Vec::new()) }
+    }
+
     /// Its number.
     pub fn id(&self) -> AnonVmaId {
         self.id
@@ -35,30 +50,44 @@ impl<P: Platform> AnonVma<P> {
 
     /// Adds a VMA (`anon_vma_chain_link`).
     pub(super) fn link(&self, vma: &Vma<P>) {
-        self.root.write().push(vma.start().bytes());
+        self.root.write().push(LinkedVma::of(vma));
     }
 
     /// Removes a VMA (`unlink_anon_vmas`).
     pub fn unlink(&self, vma: &Vma<P>) {
-        let start = vma.start().bytes();
+        let this = LinkedVma::of(vma);
         let mut linked = self.root.write();
-        let place = linked.iter().position(|linked| *linked == start).expect("it was linked");
+        let place = linked.iter().position(|linked| *linked == this).expect("it was linked");
         linked.swap_remove(place);
     }
 
-    /// One of its VMAs starts elsewhere now.
-    pub(super) fn moved(&self, old: u64, new: u64) {
-        self.root.write().iter_mut().find(|linked| **linked == old).into_iter().for_each(|linked| *linked = new);
+    /// One of its VMAs is about to start elsewhere.
+    pub(super) fn moves(&self, vma: &Vma<P>, start: VirtAddr) {
+        LinkedVma::move_in(&mut self.root.write(), vma, start);
     }
 
-    /// Locks the starts of its VMAs for a change (`anon_vma_lock_write`).
-    pub(super) fn lock_write(&self) -> WriteGuard<'_, P, Vec<u64>> {
+    /// Locks its VMAs for a change (`anon_vma_lock_write`).
+    pub(super) fn lock_write(&self) -> WriteGuard<'_, P, Vec<LinkedVma>> {
         self.root.write()
     }
 
     /// Where its VMAs start.
     pub fn vma_starts(&self) -> Vec<u64> {
-        self.root.read().clone()
+        self.root.read().iter().map(|linked| linked.start).collect()
+    }
+}
+
+impl LinkedVma {
+    /// The VMA, which has an `anon_vma` of its own: that tells whose it is.
+    fn of<P: Platform>(vma: &Vma<P>) -> Self {
+        let own = vma.anon_vma().expect("a VMA is linked once it has an anon_vma");
+        Self { start: vma.start().bytes(), pgd: own.owner }
+    }
+
+    /// Among the VMAs of an `anon_vma`, this one is about to start elsewhere.
+    pub(super) fn move_in<P: Platform>(linked: &mut [Self], vma: &Vma<P>, start: VirtAddr) {
+        let this = Self::of(vma);
+        linked.iter_mut().find(|linked| **linked == this).into_iter().for_each(|linked| linked.start = start.bytes());
     }
 }
 
@@ -113,11 +142,7 @@ pub(super) fn vmf_anon_prepare<'m, P: Platform>(vmf: Vmf<'m, P>) -> Prepared<'m,
 /// (`vm_area_dup`, `anon_vma_fork`). To take over one that a dead process left behind is not modelled.
 pub fn fork_vma<P: Platform>(child: &Mm<P>, task: &Task, parent: &Vma<P>) -> Vma<P> {
     enter::<P>("anon_vma_fork", format_args!("vma={parent:?}")).run(
-        || {
-            let new =
-                || Arc::new(AnonVma { id: task.next_anon_vma(), root: RwSem::new("anon_vma->rwsem", Vec::new()) });
-            parent.forked(parent.anon_vma().map(|_| new()), child)
-        },
+        || parent.forked(parent.anon_vma().map(|_| Arc::new(AnonVma::new(child, task))), child),
         |child| child.anon_vma().map_or("none".to_owned(), |anon_vma| format!("anon_vma {:#x}", anon_vma.id.0)),
     )
 }
@@ -125,7 +150,7 @@ pub fn fork_vma<P: Platform>(child: &Mm<P>, task: &Task, parent: &Vma<P>) -> Vma
 /// Makes and links an `anon_vma` for a VMA that had none, unless another task is faster (`__anon_vma_prepare`). The
 /// mmap lock is held.
 pub(super) fn anon_vma_prepare<P: Platform>(mm: &Mm<P>, task: &Task, vma: &Vma<P>) -> AnonVmaId {
-    let mine = Arc::new(AnonVma { id: task.next_anon_vma(), root: RwSem::new("anon_vma->rwsem", Vec::new()) });
+    let mine = Arc::new(AnonVma::new(mm, task));
     let candidate = Arc::clone(&mine);
     let mut linked = mine.root.write();
     let _page_table_lock = mm.page_table_lock().lock();
@@ -136,7 +161,7 @@ pub(super) fn anon_vma_prepare<P: Platform>(mm: &Mm<P>, task: &Task, vma: &Vma<P
             vma.anon_vma().expect("somebody set it, and it is never unset").id()
         }
         Ok(()) | Err(_) => {
-            linked.push(vma.start().bytes());
+            linked.push(LinkedVma::of(vma));
             mine.id
         }
     }

@@ -228,7 +228,7 @@ fn __do_fault<'m, P: Platform>(
 }
 
 fn unlock_folio<P: Platform>(vmf: &Vmf<'_, P>, pfn: Pfn) {
-    vmf.mm.memory().page(pfn).folio().lock().unlock();
+    vmf.mm.memory().folio(pfn).lock().unlock();
 }
 
 fn end<'m, P: Platform>(vmf: Vmf<'m, P>, finished: Finished, effort: Effort) -> VmFault<'m, P> {

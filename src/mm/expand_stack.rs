@@ -11,7 +11,7 @@
 use crate::platform::{Platform, enter};
 use crate::x86::VirtAddr;
 
-use super::anon_vma::anon_vma_prepare;
+use super::anon_vma::{LinkedVma, anon_vma_prepare};
 use super::mm_struct::Mm;
 use super::task::Task;
 use super::vm_flags::VmFlags;
@@ -62,10 +62,8 @@ pub(super) fn expand_stack_locked<P: Platform>(
             let anon_vma = vma.anon_vma().expect("it has just been prepared");
             let mut starts = anon_vma.lock_write();
             let _page_table_lock = mm.page_table_lock().lock();
-            let old = vma.start().bytes();
-            // One of them: the VMA of a forked process is where its parent's is.
-            starts.iter_mut().find(|linked| **linked == old).into_iter().for_each(|linked| *linked = start.bytes());
-            vma.anon_vmas().skip(1).for_each(|inherited| inherited.moved(old, start.bytes()));
+            LinkedVma::move_in(&mut starts, &vma, start);
+            vma.anon_vmas().skip(1).for_each(|inherited| inherited.moves(&vma, start));
             vmas.set_start(index, start);
             Ok(())
         },

@@ -14,8 +14,9 @@ use super::RssKind;
 use super::anonymous::vmf_pte_changed;
 use super::fault_flags::FaultFlags;
 use super::handle_pte_fault::writable_entry;
+use super::huge_memory::{SetPmd, do_set_pmd, is_pmd_mappable};
 use super::preallocated::PreallocatedTable;
-use super::pte_table::{LockedTable, pte_alloc};
+use super::pte_table::{LockedTable, pmdp_get_lockless, pte_alloc};
 use super::rmap::{folio_add_file_rmap, folio_add_new_anon_rmap};
 use super::vm_flags::{VmFlags, WriteNotify};
 use super::vma::Vma;
@@ -68,6 +69,14 @@ pub(super) fn finish_fault<P: Platform>(
 ) -> Finished {
     enter::<P>("finish_fault", format_args!("address={}, {page:?}", vmf.address)).run(
         || {
+            let write = if vmf.flags.contains(FaultFlags::WRITE) { Write::Yes } else { Write::No };
+            if let Page::OfFile(pfn) = page
+                && is_pmd_mappable(vmf.mm, pfn)
+                && pmdp_get_lockless(vmf.mm, vmf.pmd).is_none()
+                && do_set_pmd(vmf, pfn, write) == SetPmd::Done
+            {
+                return Finished::Done;
+            }
             prealloc.install(vmf);
             if let Err(OutOfMemory) = pte_alloc(vmf.mm, vmf.task, vmf.pmd) {
                 return Finished::Failed(FaultError::Oom);
@@ -77,7 +86,6 @@ pub(super) fn finish_fault<P: Platform>(
             if vmf_pte_changed(vmf, &table, Variant::M29) {
                 return Finished::Lost;
             }
-            let write = if vmf.flags.contains(FaultFlags::WRITE) { Write::Yes } else { Write::No };
             match page {
                 Page::OfFile(pfn) => {
                     set_pte_range(vmf, &mut table, vmf.address, pfn, write);

@@ -10,7 +10,7 @@ use crate::phys::{FileId, PoolEmpty};
 use crate::platform::{Arc, Platform, enter};
 use crate::x86::VirtAddr;
 
-use super::filemap::{AddressSpace, Behaviour, FaultOp, MapPages, PageMkwrite, Reads, VmaFile};
+use super::filemap::{AddressSpace, Behaviour, FaultOp, HugeFolios, MapPages, PageMkwrite, Reads, VmaFile};
 use super::hugetlb::{HugetlbVma, huge_bytes, hugetlb_file_setup, hugetlb_reserve_pages, is_hugetlb_request};
 use super::mm_struct::Mm;
 use super::mmap::{MapError, Placement, Protection, find_room};
@@ -273,6 +273,7 @@ fn shmem_zero_setup<P: Platform>(mm: &Mm<P>, start: VirtAddr, end: VirtAddr) -> 
         map_pages: MapPages::Window(16),
         page_mkwrite: PageMkwrite::None,
         reads: Reads::AtOnce,
+        huge: HugeFolios::Never,
         readahead_pages: 0,
     };
     Arc::new(AddressSpace::new(unnamed_file(mm, start), end - first, end - first, behaviour))
@@ -312,6 +313,7 @@ mod tests {
             map_pages: MapPages::Window(16),
             page_mkwrite: PageMkwrite::None,
             reads: Reads::AtOnce,
+            huge: HugeFolios::Never,
             readahead_pages: 0,
         };
         Some(OpenFile { mapping: Arc::new(AddressSpace::new(FileId(0), 4, 4, behaviour)), mode, offset })

@@ -75,7 +75,7 @@ fn unmap_and_move<P: Platform>(mm: &Mm<P>, task: &Task, vma: &Vma<P>, address: V
         memory.copy_page(new, old);
         memory.page(new).set_mapping(page.mapping(), page.index());
     }
-    let arrived = unmapped && remove_migration_ptes(mm, vma, address, old, if moved { new } else { old });
+    let arrived = unmapped && remove_migration_pte(mm, vma, address, old, if moved { new } else { old });
     if moved && arrived {
         memory.add_to_lru(task.cpu(), new);
     }
@@ -130,7 +130,13 @@ fn migration_entry<P: Platform>(entry: PteVal, page: &Page<P>) -> PteVal {
 
 /// Maps the page at `now` where an entry says that `old` is under migration (`remove_migration_pte`); `false` if the
 /// entry was zapped meanwhile.
-fn remove_migration_ptes<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr, old: Pfn, now: Pfn) -> bool {
+pub(super) fn remove_migration_pte<P: Platform>(
+    mm: &Mm<P>,
+    vma: &Vma<P>,
+    address: VirtAddr,
+    old: Pfn,
+    now: Pfn,
+) -> bool {
     let Some(mut table) = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd)) else {
         return false;
     };
@@ -156,7 +162,7 @@ fn remove_migration_ptes<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAdd
         entry = maybe_mkwrite(vma, entry);
     }
     let page = mm.memory().page(now);
-    page.get();
+    mm.memory().page(mm.memory().folio_of(now)).get();
     page.add_mapcount(1);
     if swap.kind() != SwapType::MigrationRead
         && mm.generation().cow_reuse() == super::generation::CowReuse::AnonExclusive

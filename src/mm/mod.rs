@@ -75,9 +75,11 @@ pub use entry_at::EntryAt;
 pub use exception::Process;
 pub use fault_flags::FaultFlags;
 pub use fault_lock::{FaultLock, FaultLockKind};
-pub use filemap::{AddressSpace, Behaviour, FaultOp, IMmap, MapPages, PageMkwrite, Reads, Space, VmaFile, file_word};
+pub use filemap::{
+    AddressSpace, Behaviour, FaultOp, HugeFolios, IMmap, MapPages, PageMkwrite, Reads, Space, VmaFile, file_word,
+};
 pub use generation::{CowReuse, Generation, VmaLocking};
-pub use huge_memory::{HugeZap, LockedPmd, split_at, zap_huge};
+pub use huge_memory::{CopiedHuge, HugeZap, LockedPmd, copy_huge_pmd, migrate_huge_folio, split_at, zap_huge};
 pub use hugetlb::{HugetlbVma, ResvMap, copy_hugetlb_page_range, hugetlb_zap, unmap_hugepages};
 pub use map_request::{HugeAdvice, MapFlags, MapRequest, OpenFile, OpenMode, do_mmap, mmap};
 pub use migrate::{Migrated, migrate_folio};

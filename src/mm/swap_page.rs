@@ -10,6 +10,7 @@ use crate::phys::Pfn;
 use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{PteVal, SwapEntry, SwapType};
 
+use super::huge_memory::assert_being_moved;
 use super::pte_table::LockedTable;
 use super::vmf::{FaultError, VmFault, Vmf};
 
@@ -52,12 +53,12 @@ fn migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>) {
                 remark::<P>(format_args!("the migration is over"));
                 return;
             };
-            let lock = vmf.mm.memory().page(pfn).folio().lock();
-            // D43, and the point of the second look (D58): who moves the page will unlock it after the lock of the
-            // table was free again, so this wait ends.
-            assert!(!P::CHECKED || lock.is_locked(), "D58: the task waits for page {pfn}, which nobody moves");
+            let folio = vmf.mm.memory().folio_of(pfn);
+            // The point of the second look (D58): who moves the page will unlock it after the lock of the table was
+            // free again, so this wait ends.
+            assert_being_moved(vmf.mm, folio);
             drop(table);
-            lock.wait();
+            vmf.mm.memory().page(folio).folio().lock().wait();
         },
         |()| String::new(),
     );

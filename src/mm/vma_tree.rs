@@ -187,7 +187,7 @@ impl<P: Platform> VmaTree<P> {
     }
 
     /// Cuts the VMA that reaches over `edge` in two (`__split_vma`).
-    fn split_at(&mut self, edge: VirtAddr) {
+    pub fn split_at(&mut self, edge: VirtAddr) {
         if let Some(VmaIndex(index)) = self.lookup(edge)
             && self.vmas[index].start() < edge
         {

@@ -113,7 +113,12 @@ pub(crate) fn read_table<P: Platform>(mm: &Mm<P>, at: EntryAt) -> TableVal {
 
 /// The PMD entry of an address, if all tables above it exist.
 pub(crate) fn find_pmd<P: Platform>(mm: &Mm<P>, address: VirtAddr) -> Option<EntryAt> {
-    let mut at = EntryAt::of::<P>(mm.pgd(), P::GEOMETRY.levels, address);
+    find_pmd_below(mm, mm.pgd(), address)
+}
+
+/// The same below the root table of any address space of the machine, as the reverse map finds it (`mm_find_pmd`).
+pub(super) fn find_pmd_below<P: Platform>(mm: &Mm<P>, pgd: Pfn, address: VirtAddr) -> Option<EntryAt> {
+    let mut at = EntryAt::of::<P>(pgd, P::GEOMETRY.levels, address);
     while at.level > 2 {
         let table = read_table(mm, at).target()?;
         at = EntryAt::of::<P>(table, at.level - 1, address);

@@ -93,7 +93,7 @@ pub(super) fn wp_page_shared<'m, P: Platform>(
         || {
             let file = Arc::clone(vmf.vma().file().expect("a shared page is a file's").mapping());
             let (pfn, memory, cpu) = (orig.pfn(), vmf.mm.memory(), vmf.task.cpu());
-            memory.page(pfn).get();
+            memory.page(memory.folio_of(pfn)).get();
             if file.behaviour().page_mkwrite == PageMkwrite::None {
                 wp_page_reuse(&vmf, &mut table, orig);
                 drop(table);
@@ -162,9 +162,9 @@ pub(super) fn fault_dirty_shared_page<'m, P: Platform>(
     enter::<P>("fault_dirty_shared_page", format_args!("page={pfn}")).run(
         || {
             let page = vmf.mm.memory().page(pfn);
-            let dirtied = page.folio().mark_dirty();
+            let dirtied = vmf.mm.memory().folio(pfn).mark_dirty();
             let is_files = page.mapping() != Mapping::None;
-            page.folio().lock().unlock();
+            vmf.mm.memory().folio(pfn).lock().unlock();
             let told = file.behaviour().page_mkwrite != PageMkwrite::None;
             if is_files && (dirtied || told) && may_drop_fault_lock(vmf.flags) {
                 remark::<P>(format_args!("balance_dirty_pages_ratelimited, without the fault lock"));

@@ -15,9 +15,11 @@ fn each_mapped<P: Platform>(
 ) -> Result<u64, String> {
     let vmas = quiet.mm.mmap_lock().read();
     let mut evaluated = 0;
-    for (address, entry) in quiet.layout.pages.iter().filter(|(_, entry)| entry.is_present()) {
+    let huge = quiet.layout.huge.iter().map(|(address, entry)| (address, entry.as_pte()));
+    let small = quiet.layout.pages.iter().map(|(address, entry)| (address, *entry));
+    for (address, entry) in small.chain(huge).filter(|(_, entry)| entry.is_present()) {
         if let Some(vma) = vmas.iter().find(|vma| vma.contains(*address)) {
-            evaluated += check(*address, *entry, vma)?;
+            evaluated += check(*address, entry, vma)?;
         }
     }
     Ok(evaluated)

@@ -80,9 +80,9 @@ pub(super) fn refcount<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String>
     let mut evaluated = 0;
     for (pfn, page) in folios(quiet) {
         let (refcount, mapcount) = (page.refcount() as i64, folio_mapcount(quiet.mm.memory(), pfn));
-        let cached = i64::from(is_cached(quiet, pfn, page));
+        let cached = if is_cached(quiet, pfn, page) { 1_i64 << page.order() } else { 0 };
         if refcount != mapcount + cached {
-            let cache = if cached == 1 { ", and it is in the page cache" } else { "" };
+            let cache = if cached > 0 { ", and it is in the page cache" } else { "" };
             return Err(format!(
                 "page {pfn} has refcount {refcount} and mapcount {mapcount}{cache}: a reference leaked"
             ));

@@ -32,7 +32,10 @@ pub(super) fn one_deposit<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, Stri
     for (pmd_table, huge) in &quiet.layout.pmd_tables {
         let deposits: Vec<Pfn> = memory.deposits(*pmd_table).collect();
         if deposits.len() != *huge {
-            return Err(format!("PMD table {pmd_table} has {huge} huge entries and {} deposits", deposits.len()));
+            return Err(format!(
+                "PMD table {pmd_table} has {huge} anonymous huge entries and {} deposits",
+                deposits.len()
+            ));
         }
         for table in deposits {
             for word in 0..P::GEOMETRY.entries() {
@@ -83,6 +86,22 @@ pub(super) fn zero_page<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String
     for (address, entry) in mapped {
         if entry.is_writable() {
             return Err(format!("{address} maps it by the entry {entry}"));
+        }
+        evaluated += 1;
+    }
+    Ok(evaluated)
+}
+
+/// D42: no huge entry shows a page beyond the end of its file.
+pub(super) fn below_the_end<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
+    let vmas = quiet.mm.mmap_lock().read();
+    let mut evaluated = 0;
+    for (address, entry) in counted(quiet) {
+        let file = vmas.iter().find(|vma| vma.contains(address)).and_then(|vma| vma.file());
+        let Some(file) = file else { continue };
+        let (end, pages) = (file.index(address) + P::GEOMETRY.entries() as u64, file.mapping().size_pages());
+        if end > pages {
+            return Err(format!("{address} has the entry {entry} up to page {end} of a file of {pages} pages"));
         }
         evaluated += 1;
     }

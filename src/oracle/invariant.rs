@@ -47,7 +47,7 @@ pub fn at_rest<P: Platform>() -> Vec<Invariant<P>> {
         invariant("D14", "a present entry names an allocated page", folios::allocated::<P>),
         invariant("D15", "mapcount is the number of entries that map the page", folios::mapcount::<P>),
         invariant("D16", "refcount is at least mapcount", folios::refcount_covers_mapcount::<P>),
-        invariant("D17", "refcount is mapcount, and one more for a page in the page cache", folios::refcount::<P>),
+        invariant("D17", "refcount is mapcount, and one more for each page in the page cache", folios::refcount::<P>),
         invariant("D18", "RSS counts the pages that are mapped, zero pages apart", folios::rss::<P>),
         // Before D22 and D37, of which it is a part: it says where the value came from.
         invariant("D38", "a store after a fork is not seen in the other process", cow::isolated::<P>),
@@ -70,6 +70,7 @@ pub fn at_rest<P: Platform>() -> Vec<Invariant<P>> {
         invariant("D37", "no completed store is lost", ghost::no_lost_write::<P>),
         invariant("D40", "a page that was written is marked so", rights::marks_are_kept::<P>),
         invariant("D42", "no entry shows a page beyond the end of its file", files::below_the_end::<P>),
+        invariant("D42", "no huge entry shows a page beyond the end of its file", huge::below_the_end::<P>),
         invariant("D44", "no entry is under migration once the migration is over", rights::none_under_migration::<P>),
         invariant(
             "D47",

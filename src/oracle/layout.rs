@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mm::{EntryAt, FaultCounts, Mm};
-use crate::phys::{PageState, Pfn, PhysMem};
+use crate::phys::{Mapping, PageState, Pfn, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform};
 use crate::x86::{PmdVal, PteVal, TableVal, VirtAddr};
 
@@ -25,7 +25,8 @@ pub struct Layout {
     pub huge: BTreeMap<VirtAddr, PmdVal>,
     /// Those of them that map a folio of the hugetlb pool.
     pub hugetlb: BTreeSet<VirtAddr>,
-    /// PMD tables, with how many of their entries map a huge page that is not of the pool: each has a deposit.
+    /// PMD tables, with how many of their entries map a huge page of anonymous memory that is not of the pool: each has a
+    /// deposit.
     pub pmd_tables: BTreeMap<Pfn, usize>,
     /// Tables that are deposited for huge entries.
     pub deposits: Vec<Pfn>,
@@ -82,7 +83,9 @@ impl Layout {
                     self.hugetlb.insert(address);
                 }
                 PageState::Free | PageState::Reserved | PageState::User | PageState::Table { .. } => {
-                    *self.pmd_tables.entry(table).or_default() += 1;
+                    let mapping = memory.page(entry.pfn()).mapping();
+                    let of_a_file = matches!(mapping, Mapping::File(_) | Mapping::Shmem(_));
+                    *self.pmd_tables.entry(table).or_default() += usize::from(!of_a_file);
                 }
             }
             *self.mappings.entry(entry.pfn()).or_default() += 1;

@@ -11,17 +11,19 @@ use super::folios::counted;
 use super::ghost::GhostEvent;
 use super::layout::Quiet;
 
-/// Calls `judge` with each present entry and the VMA that covers it.
+/// Calls `judge` with each present entry, small or huge, and the VMA that covers it.
 fn each_present<P: Platform>(
     quiet: &Quiet<'_, P>,
     mut judge: impl FnMut(VirtAddr, PteVal, &Vma<P>) -> Result<u64, String>,
 ) -> Result<u64, String> {
     let vmas = quiet.mm.mmap_lock().read();
     let mut evaluated = 0;
-    for (address, entry) in quiet.layout.pages.iter().filter(|(_, entry)| entry.is_present()) {
+    let huge = quiet.layout.huge.iter().map(|(address, entry)| (address, entry.as_pte()));
+    let small = quiet.layout.pages.iter().map(|(address, entry)| (address, *entry));
+    for (address, entry) in small.chain(huge).filter(|(_, entry)| entry.is_present()) {
         let vma = vmas.iter().find(|vma| vma.contains(*address));
         let vma = vma.ok_or_else(|| format!("{address} maps page {} outside of every VMA", entry.pfn()))?;
-        evaluated += judge(*address, *entry, vma)?;
+        evaluated += judge(*address, entry, vma)?;
     }
     Ok(evaluated)
 }

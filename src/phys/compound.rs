@@ -8,8 +8,8 @@
 //!   the lock of the PMD table guards it.
 //!
 //! # Memory ordering
-//! - O1. `entire_mapcount` is changed by `AcqRel` updates and read with `Acquire`: whoever finds one huge entry left
-//!   sees what was done through the others, which may stand in tables with other locks (as O2 of `page`).
+//! - O1. `add_entire_mapcount` is `AcqRel`, as `add_mapcount` is: whoever finds one mapping left sees what was done
+//!   through the others.
 
 use std::fmt;
 
@@ -61,12 +61,17 @@ impl<P: Platform> Compound<P> {
     }
 
     pub(super) fn entire_mapcount(&self) -> i64 {
+        // ORDER none: an answer about now; who acts on it holds what keeps it true.
+        self.entire_mapcount.load(Ordering::Relaxed).cast_signed()
+    }
+
+    pub(super) fn entire_mapcount_after_removals(&self) -> i64 {
         // ORDER O1: pairs with `add_entire_mapcount`.
         self.entire_mapcount.load(Ordering::Acquire).cast_signed()
     }
 
     pub(super) fn add_entire_mapcount(&self, entries: i64) {
-        // ORDER O1: pairs with itself, and with `entire_mapcount`.
+        // ORDER O1: pairs with `entire_mapcount_after_removals` of another address space, which holds another lock.
         self.entire_mapcount.fetch_add(entries.cast_unsigned(), Ordering::AcqRel);
     }
 

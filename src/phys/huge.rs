@@ -56,25 +56,25 @@ impl<P: Platform> PhysMem<P> {
     }
 
     /// Copies a user's folio to one that only the caller can reach (`copy_user_huge_page`). Users may store to the
-    /// source meanwhile.
+    /// source meanwhile, and it may be split.
     pub fn copy_huge(&self, to: Pfn, from: Pfn) {
-        remark::<P>(format_args!("copy the folio: {} pages of {from}", 1_u64 << self.page(from).order()));
-        for (to, from) in self.frames_of_folio(to).zip(self.frames_of_folio(from)) {
-            self.copy_words(to, from);
+        remark::<P>(format_args!("copy the folio: {} pages of {from}", 1_u64 << self.page(to).order()));
+        for (number, to) in (from.number()..).zip(self.frames_of_folio(to)) {
+            self.copy_words(to, Pfn::truncate(number));
         }
     }
 
-    /// Makes every frame of a folio a folio of its own; each was mapped once and is mapped once more, now by itself,
-    /// and keeps one reference for that. The head keeps what others refer to besides (`__split_huge_page_refcount`).
+    /// Makes every frame of a folio a folio of its own, with a reference for each of the `mappings` entries that will
+    /// map it by itself. The head keeps what others refer to besides (`__split_huge_page_refcount`).
     ///
-    /// The caller holds the locks of all entries that map the folio.
-    pub fn split_folio(&self, head: Pfn) {
+    /// The caller keeps everybody from the entries that map the folio.
+    pub fn split_folio(&self, head: Pfn, mappings: u64) {
         enter::<P>("__split_huge_page_refcount", format_args!("folio={head}")).run(
             || {
                 let page = self.page(head);
                 let order = page.order();
                 for tail in self.tails(head, order) {
-                    self.page(tail).leave_folio();
+                    self.page(tail).leave_folio(mappings);
                     self.lru().add_tail(self.index(tail));
                 }
                 page.lose_tails();
@@ -134,7 +134,7 @@ mod tests {
         let head = memory.alloc_huge(CPU, PageState::User).expect("a block is free");
         memory.memcg().charge_pages(CPU, 512).expect("no limit");
         memory.add_to_lru(CPU, head);
-        memory.split_folio(head);
+        memory.split_folio(head, 1);
         let frames = (0..512).map(|frame| Pfn::truncate(head.number() + frame));
         assert_eq!(memory.lru().listed(), 512);
         frames.for_each(|frame| memory.put_page(CPU, frame));

@@ -15,6 +15,7 @@ use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
 use super::address::Pfn;
 use super::config::PhysConfig;
 use super::cpu::CpuId;
+use super::folio::FolioFlags;
 use super::hstate::{Hstate, Restore};
 use super::lru::Lru;
 use super::memcg::MemCgroup;
@@ -76,6 +77,11 @@ impl<P: Platform> PhysMem<P> {
     /// If the frame does not exist.
     pub fn page(&self, pfn: Pfn) -> &Page<P> {
         &self.mem_map[self.index(pfn) as usize]
+    }
+
+    /// The lock and the flags of the folio that a frame belongs to; the caller has a reference to it.
+    pub fn folio(&self, pfn: Pfn) -> &FolioFlags<P> {
+        self.page(self.folio_of(pfn)).folio()
     }
 
     /// One word of a frame.

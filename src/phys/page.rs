@@ -230,6 +230,12 @@ impl<P: Platform> Page<P> {
         self.compound.entire_mapcount()
     }
 
+    /// The same, and everything that was done through huge entries that no longer map the folio: whoever finds that one
+    /// entry is left may write to it.
+    pub fn entire_mapcount_after_removals(&self) -> i64 {
+        self.compound.entire_mapcount_after_removals()
+    }
+
     /// Counts huge entries that map the folio or, if negative, that no longer do.
     pub fn add_entire_mapcount(&self, entries: i64) {
         self.compound.add_entire_mapcount(entries);
@@ -267,11 +273,11 @@ impl<P: Platform> Page<P> {
         }
     }
 
-    /// Makes a tail a folio of its own, with one reference.
-    pub(super) fn leave_folio(&self) {
+    /// Makes a tail a folio of its own, with so many references.
+    pub(super) fn leave_folio(&self, references: u64) {
         self.compound.set(0, 0);
-        // ORDER none: nobody refers to a tail, and the caller holds the locks of all that map the folio.
-        self.refcount.store(1, Ordering::Relaxed);
+        // ORDER none: nobody refers to a tail, and the caller keeps everybody from the entries that map the folio.
+        self.refcount.store(references, Ordering::Relaxed);
     }
 
     /// Makes a head a folio of one page; others may take and drop references meanwhile.
@@ -375,6 +381,12 @@ impl<P: Platform> Page<P> {
         self.compound.reset_users();
         self.state.set(PageState::Pool);
         self.generation.set(self.generation.get() + 1);
+    }
+
+    /// Drops a reference of which the caller knows that it is not the last: it has one of its own.
+    pub fn drop_but_not_last(&self) {
+        let was_last = self.put();
+        assert!(!was_last, "D16: the last reference was dropped by somebody who thought that he had another");
     }
 
     pub(super) fn end(&self) {

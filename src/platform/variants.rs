@@ -124,6 +124,8 @@ variants! {
     M61 = Step "M61", "actors/fork.rs, fork", "locking each VMA of the parent for writing";
     M62 = Step "M62", "actors/fork.rs, fork", "the flush after the parent's entries were write-protected";
     M64 = Step "M64", "actors/truncate.rs, truncate", "unmapping the range again once the cache is empty";
+    OrderWithAdders = Step "order-with-adders", "actors/truncate.rs, truncate",
+        "ordering the new size against who adds pages of shared memory";
     M68 = Step "M68", "mm/vmf.rs, retry", "releasing the fault lock with VM_FAULT_RETRY";
     M5 = Ordering "M5", "mm/walk.rs, link_table (O1)", "Release where a table is linked";
     OReadTable = Ordering "O-read-table", "mm/walk.rs, read_table (O1)",

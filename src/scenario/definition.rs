@@ -1,6 +1,8 @@
 //! What a scenario is made of.
 
-use crate::mm::{Behaviour, FaultOp, Generation, MapPages, PageMkwrite, Protection, Reads, VmFlags};
+use crate::mm::{
+    Behaviour, FaultOp, Generation, HugeAdvice, HugeFolios, MapPages, PageMkwrite, Protection, Reads, VmFlags,
+};
 use crate::oracle::Sharing;
 
 /// A small world, its actors, and every outcome that it can have.
@@ -179,6 +181,15 @@ pub enum Op {
         /// Pages.
         pages: u64,
     },
+    /// `madvise(MADV_HUGEPAGE)` or `madvise(MADV_NOHUGEPAGE)`.
+    AdviseHuge {
+        /// The first page.
+        page: u64,
+        /// Pages.
+        pages: u64,
+        /// Which of the two.
+        advice: HugeAdvice,
+    },
     /// The NUMA scanner takes the page's rights away, to learn who uses it.
     MarkNuma {
         /// The page.
@@ -269,6 +280,11 @@ pub const fn dontneed(page: u64, pages: u64) -> Op {
     Op::Dontneed { page, pages }
 }
 
+/// `madvise(MADV_HUGEPAGE)` or `madvise(MADV_NOHUGEPAGE)`.
+pub const fn advise_huge(page: u64, pages: u64, advice: HugeAdvice) -> Op {
+    Op::AdviseHuge { page, pages, advice }
+}
+
 /// The NUMA scanner's mark on a page.
 pub const fn mark_numa(page: u64) -> Op {
     Op::MarkNuma { page }
@@ -322,6 +338,7 @@ pub(super) const DISK: FileSpec = FileSpec {
         map_pages: MapPages::Window(1),
         page_mkwrite: PageMkwrite::None,
         reads: Reads::AtOnce,
+        huge: HugeFolios::Never,
         readahead_pages: 0,
     },
 };

@@ -29,6 +29,7 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         | Op::StockHugetlb { .. }
         | Op::Age { .. }
         | Op::Dontneed { .. }
+        | Op::AdviseHuge { .. }
         | Op::MarkNuma { .. }
         | Op::Migrate { .. }
         | Op::Fork

@@ -1,10 +1,10 @@
 //! Huge pages against small ones, discards and splits (Linux 6.12).
 
-use crate::mm::{Generation, VmFlags};
+use crate::mm::{Generation, HugeAdvice, VmFlags};
 
 use super::definition::{
-    Actor, LoomReach, READ_WRITE, Scenario, ShapeName, VmaSpec, age, clear_refs, dontneed, mark_numa, munmap, read,
-    stock_huge, write,
+    Actor, LoomReach, READ_WRITE, Scenario, ShapeName, TWO_PAGES, VmaSpec, advise_huge, age, clear_refs, dontneed,
+    mark_numa, munmap, peek, read, stock_huge, write,
 };
 
 /// Two pages, which one PMD entry can map.
@@ -108,8 +108,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G6,
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), age(0)],
-        actors: &[Actor { name: "W", ops: &[write(0, 1, 1)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
-        outcomes: &["W wrote; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables"],
+        actors: &[Actor { name: "W", ops: &[write(0, 1, 1), peek(1, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
+        outcomes: &[
+            "W wrote, got EFAULT; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+            "W wrote, read 0; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -135,8 +138,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G6,
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), mark_numa(0)],
-        actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
-        outcomes: &["R read 9; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables"],
+        actors: &[Actor { name: "R", ops: &[read(0, 0), peek(1, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
+        outcomes: &[
+            "R read 9, got EFAULT; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+            "R read 9, read 0; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -147,8 +153,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G6,
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), clear_refs(0, 2)],
-        actors: &[Actor { name: "W", ops: &[write(0, 1, 1)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
-        outcomes: &["W wrote; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables"],
+        actors: &[Actor { name: "W", ops: &[write(0, 1, 1), peek(1, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
+        outcomes: &[
+            "W wrote, got EFAULT; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+            "W wrote, read 0; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -159,8 +168,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G6,
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), clear_refs(0, 2)],
-        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &["A wrote; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables"],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1), read(1, 0)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
+        outcomes: &[
+            "A wrote, read 0; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+            "A wrote, read 2; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -213,8 +225,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G6,
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), write(1, 0, 8)],
-        actors: &[Actor { name: "S", ops: &[dontneed(0, 1)] }, Actor { name: "T", ops: &[dontneed(1, 1)] }],
-        outcomes: &["S discarded; T discarded; +0 -0 pages; +0 -0 tables; +0 -1 huge"],
+        actors: &[Actor { name: "S", ops: &[dontneed(0, 1), peek(1, 0)] }, Actor { name: "T", ops: &[dontneed(1, 1)] }],
+        outcomes: &[
+            "S discarded, got EFAULT; T discarded; +0 -0 pages; +0 -0 tables; +0 -1 huge",
+            "S discarded, read 8; T discarded; +0 -0 pages; +0 -0 tables; +0 -1 huge",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -261,6 +276,60 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A got MAPERR; U unmapped; +0 -0 pages; +0 -0 tables",
             "A got MAPERR; U unmapped; +0 -0 pages; +1 -1 tables; +1 -1 huge",
             "A wrote; U unmapped; +0 -0 pages; +1 -1 tables; +1 -1 huge",
+        ],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "madvise-huge",
+        family: "huge",
+        claim: "a fault gets a huge page if the advice comes first, else a small one, and the VMA is whole for it",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: TWO_PAGES,
+        setup: &[stock_huge(1, 1)],
+        actors: &[
+            Actor { name: "A", ops: &[advise_huge(0, 2, HugeAdvice::Wanted)] },
+            Actor { name: "W", ops: &[write(1, 0, 1)] },
+        ],
+        outcomes: &[
+            "A advised; W wrote; page 0 is huge, W's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
+            "A advised; W wrote; page 1 is W's; +1 -0 pages; +1 -0 tables",
+        ],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "madvise-nohuge",
+        family: "huge",
+        claim: "a fault gets a small page if the advice comes first, else a huge one, which stays",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: HUGE,
+        setup: &[stock_huge(1, 1)],
+        actors: &[
+            Actor { name: "A", ops: &[advise_huge(0, 2, HugeAdvice::Unwanted)] },
+            Actor { name: "W", ops: &[write(1, 0, 1)] },
+        ],
+        outcomes: &[
+            "A advised; W wrote; page 0 is huge, W's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
+            "A advised; W wrote; page 1 is W's; +1 -0 pages; +1 -0 tables",
+        ],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
+        name: "madvise-nohuge-cut",
+        family: "huge",
+        claim: "advice on one page cuts the VMA, and the huge page that was there or is about to be is small then",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: HUGE,
+        setup: &[stock_huge(1, 1)],
+        actors: &[
+            Actor { name: "A", ops: &[advise_huge(0, 1, HugeAdvice::Unwanted)] },
+            Actor { name: "W", ops: &[write(1, 0, 1)] },
+        ],
+        outcomes: &[
+            "A advised; W wrote; page 0 is W's; page 1 is W's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
+            "A advised; W wrote; page 1 is W's; +1 -0 pages; +1 -0 tables",
         ],
         loom: LoomReach::Partly { preemptions: 1 },
     },

@@ -3,8 +3,8 @@
 use crate::mm::{Generation, VmFlags};
 
 use super::definition::{
-    Actor, LoomReach, READ_WRITE, Scenario, ShapeName, VmaSpec, age, clear_refs, dontneed, mark_numa, munmap, read,
-    stock_huge, write,
+    Actor, LoomReach, READ_WRITE, Scenario, ShapeName, VmaSpec, age, clear_refs, dontneed, mark_numa, munmap, peek,
+    read, stock_huge, write,
 };
 
 /// Two pages, which one PMD entry can map.
@@ -71,8 +71,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G2,
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), age(0)],
-        actors: &[Actor { name: "W", ops: &[write(0, 1, 1)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
-        outcomes: &["W wrote; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables"],
+        actors: &[Actor { name: "W", ops: &[write(0, 1, 1), peek(1, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
+        outcomes: &[
+            "W wrote, got EFAULT; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
+            "W wrote, read 0; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -83,11 +86,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G2,
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), mark_numa(0)],
-        actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
+        actors: &[Actor { name: "R", ops: &[read(0, 0), peek(1, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
         outcomes: &[
-            "R read 9; S discarded; page 0 is R's; +1 -2 pages; +0 -0 tables",
-            "R read 9; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
-            "R read 9; S discarded; page 0 is setup's; +1 -2 pages; +0 -0 tables",
+            "R read 9, got EFAULT; S discarded; page 0 is R's; +1 -2 pages; +0 -0 tables",
+            "R read 9, got EFAULT; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
+            "R read 9, got EFAULT; S discarded; page 0 is setup's; +1 -2 pages; +0 -0 tables",
+            "R read 9, read 0; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
         ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
@@ -99,8 +103,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G2,
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), clear_refs(0, 2)],
-        actors: &[Actor { name: "W", ops: &[write(0, 1, 1)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
-        outcomes: &["W wrote; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables"],
+        actors: &[Actor { name: "W", ops: &[write(0, 1, 1), peek(1, 0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
+        outcomes: &[
+            "W wrote, got EFAULT; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
+            "W wrote, read 0; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -111,8 +118,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G2,
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), clear_refs(0, 2)],
-        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &["A wrote; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables"],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1), read(1, 0)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
+        outcomes: &[
+            "A wrote, read 0; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+            "A wrote, read 2; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
@@ -123,8 +133,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G2,
         vmas: HUGE,
         setup: &[stock_huge(2, 1), write(0, 0, 9), write(1, 0, 8)],
-        actors: &[Actor { name: "S", ops: &[dontneed(0, 1)] }, Actor { name: "T", ops: &[dontneed(1, 1)] }],
-        outcomes: &["S discarded; T discarded; +0 -2 pages; +0 -0 tables"],
+        actors: &[Actor { name: "S", ops: &[dontneed(0, 1), peek(1, 0)] }, Actor { name: "T", ops: &[dontneed(1, 1)] }],
+        outcomes: &[
+            "S discarded, got EFAULT; T discarded; +0 -2 pages; +0 -0 tables",
+            "S discarded, read 8; T discarded; +0 -2 pages; +0 -0 tables",
+        ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {

@@ -1,6 +1,6 @@
 //! Huge pages of the pool: faults on one page, copy on write, discards.
 
-use crate::mm::{Behaviour, FaultOp, Generation, MapPages, PageMkwrite, Reads, VmFlags};
+use crate::mm::{Behaviour, FaultOp, Generation, HugeFolios, MapPages, PageMkwrite, Reads, VmFlags};
 use crate::oracle::Sharing;
 
 use super::definition::{
@@ -26,6 +26,7 @@ const FILE: FileSpec = FileSpec {
         page_mkwrite: PageMkwrite::None,
         reads: Reads::AtOnce,
         readahead_pages: 0,
+        huge: HugeFolios::Never,
     },
 };
 

@@ -2,8 +2,8 @@
 
 use super::definition::Scenario;
 use super::{
-    cow, cow_g2, fault_munmap, file_read, file_truncate, file_write, huge, huge_g2, hugetlb, numa, read_write,
-    same_pte, stack, tables, vma_lock,
+    cow, cow_g2, fault_munmap, file_read, file_truncate, file_write, huge, huge_cow, huge_file, huge_g2, huge_migrate,
+    hugetlb, numa, read_write, same_pte, stack, tables, vma_lock,
 };
 
 /// Every scenario of the library.
@@ -22,7 +22,10 @@ pub fn library() -> impl Iterator<Item = &'static Scenario> {
         file_write::SCENARIOS,
         file_truncate::SCENARIOS,
         huge::SCENARIOS,
+        huge_cow::SCENARIOS,
         huge_g2::SCENARIOS,
+        huge_migrate::SCENARIOS,
+        huge_file::SCENARIOS,
         hugetlb::SCENARIOS,
     ]
     .into_iter()

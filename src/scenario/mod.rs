@@ -23,7 +23,10 @@ mod file_read;
 mod file_truncate;
 mod file_write;
 mod huge;
+mod huge_cow;
+mod huge_file;
 mod huge_g2;
+mod huge_migrate;
 mod hugetlb;
 mod read_write;
 mod same_pte;
@@ -35,8 +38,8 @@ mod vma_lock;
 
 pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part, check_without};
 pub use definition::{
-    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, age, copy_to_user, dontneed, execute,
-    in_child, map_file, mark_numa, migrate, munmap, peek, read, stock_hugetlb, truncate, write,
+    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, copy_to_user, dontneed,
+    execute, in_child, map_file, mark_numa, migrate, munmap, peek, read, stock_hugetlb, truncate, write,
 };
 pub use left::{BadLeft, Left};
 pub use library::library;

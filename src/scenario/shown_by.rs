@@ -53,7 +53,7 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::SlotSame, by("slot-reuse", "D41")),
     (Variant::SlotAround, by("slot-reuse-around", "D41")),
     (Variant::TruncateGone, by("shmem-truncate", "D41")),
-    (Variant::M35, by("migrate-write", "D58")),
+    (Variant::M35, by("migrate-write", "D14")),
     (Variant::M37, by("fault-munmap", "D50")),
     (Variant::M38, by("fault-munmap", "D50")),
     (Variant::M38Release, by("fault-munmap", "D50")),

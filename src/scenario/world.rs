@@ -1,7 +1,9 @@
 //! The world of a scenario: a machine just large enough, an address space, and one CPU for each actor and the set-up.
 
 use crate::actors;
-use crate::mm::{AddressSpace, MapFlags, MapRequest, Migrated, Mm, Placement, Process, Task, VmFlags, Vma, do_mmap};
+use crate::mm::{
+    AddressSpace, Generation, MapFlags, MapRequest, Migrated, Mm, Placement, Process, Task, VmFlags, Vma, do_mmap,
+};
 use crate::oracle::{Files, GhostEvent, GhostLog};
 use crate::phys::{CpuId, Pfn, PhysConfig, Purpose};
 use crate::platform::{Arc, Platform};
@@ -29,9 +31,10 @@ impl<P: Platform> World<P> {
         let programs = || scenario.actors.iter().map(|actor| actor.ops).chain([scenario.setup]);
         let specs = specs_of(programs().flatten());
         let files = files_of(&specs, programs().flatten());
-        let users = |ops: &[Op]| users(ops) + accesses(ops) * frames_of_an_access(&files);
-        let small: usize = programs().map(|ops| users(ops) + tables::<P>(ops)).sum();
         let huge: usize = scenario.setup.iter().map(|op| huge_folios(*op).1).sum();
+        let copies = if scenario.generation == Generation::G2 && huge > 0 { P::GEOMETRY.entries() - 1 } else { 0 };
+        let users = |ops: &[Op]| users(ops) + accesses(ops) * (frames_of_an_access(&files) + copies);
+        let small: usize = programs().map(|ops| users(ops) + tables::<P>(ops)).sum();
         let nr_hugepages = scenario.setup.iter().map(|op| hugetlb_folios(*op)).sum::<usize>();
         let frames = small + (huge + nr_hugepages) * P::GEOMETRY.entries();
         let forks = programs().flatten().any(|op| *op == Op::Fork);
@@ -106,6 +109,7 @@ fn users(ops: &[Op]) -> usize {
 /// Accesses of a user's memory.
 fn accesses(ops: &[Op]) -> usize {
     ops.iter()
+        .map(|op| in_any_process(*op))
         .filter(|op| matches!(op, Op::Write { .. } | Op::CopyToUser { .. } | Op::Read { .. } | Op::Execute { .. }))
         .count()
 }
@@ -123,7 +127,7 @@ fn in_any_process(op: Op) -> Op {
 fn needs_no_frame(op: Op) -> bool {
     matches!(op, Op::Peek { .. } | Op::Munmap { .. } | Op::Age { .. } | Op::Dontneed { .. } | Op::MarkNuma { .. })
         || matches!(op, Op::ExitChild | Op::MapFile(_) | Op::Truncate { .. })
-        || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. } | Op::StockHugetlb { .. })
+        || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. } | Op::StockHugetlb { .. } | Op::AdviseHuge { .. })
 }
 
 fn page_size<P: Platform>() -> u64 {
@@ -184,6 +188,11 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
             log.events.push(GhostEvent::Discards { start, end: start.offset(bytes) });
             actors::madvise_dontneed(mm, task.cpu(), start, bytes);
             "discarded".to_owned()
+        }
+        Op::AdviseHuge { page, pages, advice } => {
+            let range = (page_address::<P>(page), pages * page_size::<P>());
+            actors::madvise_hugepage(mm, task.cpu(), range, advice).expect("a scenario's ranges are valid");
+            "advised".to_owned()
         }
         Op::MarkNuma { page } => {
             actors::change_prot_numa(mm, page_address::<P>(page), page_size::<P>());

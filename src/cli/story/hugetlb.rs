@@ -1,6 +1,6 @@
 //! Tales of huge pages of the pool (hugetlb).
 
-use crate::mm::{Behaviour, FaultOp, MapFlags, MapPages, Mm, PageMkwrite, Process, Reads};
+use crate::mm::{Behaviour, FaultOp, HugeFolios, MapFlags, MapPages, Mm, PageMkwrite, Process, Reads};
 use crate::x86::{Completion, Instruction, Mode};
 
 use super::library::{Tale, tale, tale_g2, with_pool};
@@ -152,6 +152,7 @@ fn hugetlbfs(pages: u64) -> Opened {
         page_mkwrite: PageMkwrite::None,
         reads: Reads::AtOnce,
         readahead_pages: 0,
+        huge: HugeFolios::Never,
     };
     File { pages, behaviour }.opened()
 }

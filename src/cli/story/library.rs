@@ -4,7 +4,7 @@ use crate::mm::{Generation, MmError};
 
 use super::plot::{End, Story, aftermath};
 use super::stage::Stage;
-use super::{entry, files, hugetlb, memory};
+use super::{entry, files, huge, hugetlb, memory};
 
 /// A story of the library: a few lines of set-up, and one access.
 pub(in crate::cli) struct Tale {
@@ -35,7 +35,8 @@ pub(super) const fn with_pool(nr_hugepages: usize, tale: Tale) -> Tale {
 
 /// All of them, in the order in which they read best.
 pub(in crate::cli) fn tales() -> impl Iterator<Item = &'static Tale> {
-    memory::TALES.iter().chain(hugetlb::TALES).chain(files::TALES).chain(entry::TALES)
+    let huge = huge::TALES.iter().chain(hugetlb::TALES);
+    memory::TALES.iter().chain(huge).chain(files::TALES).chain(entry::TALES)
 }
 
 /// The tale of this name.

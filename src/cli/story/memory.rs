@@ -100,29 +100,6 @@ pub(super) const TALES: &[Tale] = &[
         stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
         stage.read(0);
     }),
-    tale("huge-write", "the first store to a mapping that wants huge pages", |stage| {
-        stage.map_huge(0, 512, RW);
-        stage.write(3);
-    }),
-    tale("huge-read", "the first load from a mapping that wants huge pages: the huge zero page", |stage| {
-        stage.map_huge(0, 512, RW);
-        stage.read(3);
-    }),
-    tale("huge-zero-write", "a store where the huge zero page is: it is split", |stage| {
-        stage.map_huge(0, 512, RW);
-        stage.accessed_before("a load", Instruction::Load(page(0)));
-        stage.write(3);
-    }),
-    tale("huge-cow", "a store to a huge page that a child shares: it is split, and one page is copied", |stage| {
-        stage.map_huge(0, 512, RW);
-        stage.accessed_before("a store", Instruction::store(page(0), 1));
-        fork_child(stage);
-        stage.write(3);
-    }),
-    tale_g2("huge-write-g2", "the first store to a mapping that wants huge pages, as Linux 4.4 handles it", |stage| {
-        stage.map_huge(0, 512, RW);
-        stage.write(3);
-    }),
 ];
 
 fn map_shared(stage: &mut Stage) {

@@ -3,6 +3,7 @@
 mod call;
 mod entry;
 mod files;
+mod huge;
 mod hugetlb;
 mod library;
 mod memory;

@@ -1,8 +1,8 @@
 //! The stage of a story: an address space that is set up in silence, and the accesses that are told.
 
 use crate::mm::{
-    AddressSpace, Behaviour, Ending, FaultOp, Generation, HugeAdvice, MapFlags, MapPages, MapRequest, Mm, MmError,
-    OpenFile, OpenMode, PageMkwrite, Placement, Process, Protection, Reads, Space, Task, Vma, do_mmap,
+    AddressSpace, Behaviour, Ending, FaultOp, Generation, HugeAdvice, HugeFolios, MapFlags, MapPages, MapRequest, Mm,
+    MmError, OpenFile, OpenMode, PageMkwrite, Placement, Process, Protection, Reads, Space, Task, Vma, do_mmap,
 };
 use crate::phys::{CpuId, FileId, Pfn, PhysConfig};
 use crate::platform::{self, Arc};
@@ -140,6 +140,46 @@ impl Stage {
         self.last = Some((instruction, completion));
     }
 
+    /// A user's access to a page while somebody else is in the middle of something.
+    pub(super) fn tell_while(
+        &mut self,
+        words: &str,
+        (other, stops_in): (fn(&Mm<P>), &'static str),
+        instruction: Instruction,
+    ) {
+        self.say(&format!("meanwhile: {words}"));
+        platform::Story::take();
+        let (mm, task) = (&self.mm, &self.task);
+        let mut completion = None;
+        platform::Story::meanwhile(
+            || other(mm),
+            stops_in,
+            || completion = Some(Process::new(mm, task).execute(Mode::User, instruction)),
+        );
+        self.chapters.push(Chapter { instruction, events: platform::Story::take() });
+        self.last = completion.map(|completion| (instruction, completion));
+    }
+
+    /// A user's access to a page, and when it has come to a function, somebody else acts.
+    pub(super) fn tell_interrupted(
+        &mut self,
+        words: &str,
+        (at, other): (&'static str, fn(&Mm<P>)),
+        instruction: Instruction,
+    ) {
+        self.say(&format!("in between: {words}"));
+        platform::Story::take();
+        let (mm, task) = (&self.mm, &self.task);
+        let mut completion = None;
+        platform::Story::interrupted(
+            || completion = Some(Process::new(mm, task).execute(Mode::User, instruction)),
+            at,
+            || other(mm),
+        );
+        self.chapters.push(Chapter { instruction, events: platform::Story::take() });
+        self.last = completion.map(|completion| (instruction, completion));
+    }
+
     /// An access that the story is about, where no fault may be handled.
     pub(super) fn tell_atomic(&mut self, mode: Mode, instruction: Instruction) {
         platform::Story::take();
@@ -179,7 +219,21 @@ impl File {
             map_pages: MapPages::Window(4),
             page_mkwrite: PageMkwrite::Locked(Space::Enough),
             reads: Reads::AtOnce,
+            huge: HugeFolios::Never,
             readahead_pages: 2,
+        },
+    };
+
+    /// Shared memory that is mounted with `huge=within_size`.
+    pub(super) const HUGE_SHMEM: File = File {
+        pages: 512,
+        behaviour: Behaviour {
+            fault: FaultOp::Shmem,
+            page_mkwrite: PageMkwrite::None,
+            map_pages: MapPages::Window(16),
+            huge: HugeFolios::WithinSize,
+            readahead_pages: 0,
+            ..Self::DISK.behaviour
         },
     };
 

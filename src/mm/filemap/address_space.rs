@@ -21,16 +21,17 @@
 //!   smaller one tests it again under the folio lock, which the truncation takes after it has stored the size.
 //!
 //! Where Linux has a tree whose nodes are freed by RCU and changed under `i_pages`, this is an array that lives as long
-//! as the file. All folios are of one page, but those of hugetlbfs, whose slots are huge pages.
+//! as the file. Folios are of one page, but for those of `huge_folio`, and of hugetlbfs, whose slots are huge pages.
 
 use std::fmt;
 
-use crate::locks::RwSem;
+use crate::locks::{RwSem, Spin, SpinGuard};
 use crate::mm::{Mm, ResvMap, RssKind};
 use crate::phys::{Contents, CpuId, FileId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, ordering, recheck, remark};
 
 use super::file_system::{Behaviour, FaultOp, FileSystem};
+use super::huge_folio::Slot;
 use super::i_mmap::IMmap;
 
 /// A file, as far as memory management knows it.
@@ -44,6 +45,8 @@ pub struct AddressSpace<P: Platform> {
     file_system: FileSystem<P>,
     /// What is reserved of the pool, for a file of hugetlbfs (`inode_resv_map`).
     resv_map: Option<ResvMap<P>>,
+    /// The lock of the slots (`i_pages`).
+    i_pages: Spin<P, ()>,
 }
 
 /// What adding a folio came to.
@@ -71,6 +74,7 @@ impl<P: Platform> AddressSpace<P> {
             i_rwsem: RwSem::new("inode->i_rwsem", ()),
             file_system: FileSystem::new(behaviour, pages),
             resv_map: (behaviour.fault == FaultOp::Hugetlb).then(ResvMap::new),
+            i_pages: Spin::new("mapping->i_pages", ()),
         }
     }
 
@@ -152,24 +156,56 @@ impl<P: Platform> AddressSpace<P> {
     /// Whether a folio is in the cache at `index`, without a reference to it; by the time it returns, the answer may be
     /// old.
     pub fn peek(&self, index: u64) -> Option<Pfn> {
+        self.slot(index).map(|slot| slot.page)
+    }
+
+    /// The same, with the head of the page's folio.
+    pub(super) fn slot(&self, index: u64) -> Option<Slot> {
         // ORDER O1: pairs with `add` and `remove`.
-        decode(self.slots.get(index as usize)?.load(ordering::<P>(Variant::OSlot, Ordering::Acquire)))
+        Slot::decode::<P>(self.slots.get(index as usize)?.load(ordering::<P>(Variant::OSlot, Ordering::Acquire)), index)
+    }
+
+    /// The slots of the huge folio that begins at `first`.
+    pub(super) fn slots_of_a_folio(&self, first: u64) -> &[P::AtomicU64] {
+        &self.slots[first as usize..][..P::GEOMETRY.entries()]
+    }
+
+    /// The lock of the slots. Linux takes it for every change; here only shared memory does, where a huge folio has many
+    /// slots, and where who adds a page looks at the size afterwards. (For a file on a disk the invalidate lock orders
+    /// the two.)
+    pub(super) fn lock_slots(&self) -> Option<SpinGuard<'_, P, ()>> {
+        (self.behaviour().fault == FaultOp::Shmem).then(|| self.i_pages.lock())
+    }
+
+    /// Whoever fills slots from now on sees what the caller did before, a new size say; what was filled before, the
+    /// caller sees.
+    pub fn order_with_adders(&self) {
+        drop(self.lock_slots());
+    }
+
+    /// Fills an empty slot with a page of its own; says whether it was empty.
+    fn fill_slot(&self, index: u64, page: Pfn) -> bool {
+        let slot = &self.slots[index as usize];
+        let _i_pages = self.lock_slots();
+        // ORDER O1: publishes the folio; pairs with `peek`.
+        let order = ordering::<P>(Variant::OAddFolio, Ordering::AcqRel);
+        slot.compare_exchange(0, Slot::small(page), order).is_ok()
     }
 
     /// The folio at `index`, with a reference (`filemap_get_entry`).
     pub fn get_folio(&self, memory: &PhysMem<P>, cpu: CpuId, index: u64) -> Option<Pfn> {
         loop {
-            let pfn = self.peek(index)?;
+            let found = self.slot(index)?;
             // Nothing keeps the folio until we have a reference: by then it may have been freed (I1), and may even be
             // somebody else's page.
-            if !memory.page(pfn).try_get() {
+            if !memory.page(found.head).try_get() {
                 continue;
             }
-            if recheck::<P>(Variant::SlotSame, || self.peek(index) == Some(pfn)) {
-                return Some(pfn);
+            if recheck::<P>(Variant::SlotSame, || self.slot(index) == Some(found)) {
+                return Some(found.page);
             }
             remark::<P>(format_args!("the slot changed meanwhile: look again"));
-            memory.put_page(cpu, pfn);
+            memory.put_page(cpu, found.head);
         }
     }
 
@@ -190,10 +226,7 @@ impl<P: Platform> AddressSpace<P> {
                 assert!(page.folio().lock().try_lock(), "nobody else knows a folio that was just allocated");
                 prepare(pfn);
                 page.get();
-                let slot = &self.slots[index as usize];
-                // ORDER O1: publishes the folio; pairs with `peek`.
-                let order = ordering::<P>(Variant::OAddFolio, Ordering::AcqRel);
-                if slot.compare_exchange(0, encode(pfn), order).is_ok() {
+                if self.fill_slot(index, pfn) {
                     memory.add_to_lru(cpu, pfn);
                     return Ok(Added::Mine(pfn));
                 }
@@ -215,13 +248,13 @@ impl<P: Platform> AddressSpace<P> {
     ///
     /// # Panics
     /// If there is another one: the fault mutex is held.
-    pub(in crate::mm) fn add_huge_folio(&self, memory: &PhysMem<P>, index: u64, folio: Pfn) {
+    pub(in crate::mm) fn add_hugetlb_folio(&self, memory: &PhysMem<P>, index: u64, folio: Pfn) {
         let page = memory.page(folio);
         page.set_mapping(self.mapping(), index);
         assert!(page.folio().lock().try_lock(), "nobody else knows a folio that was just taken from the pool");
         page.get();
         // ORDER O1: publishes the folio; pairs with `peek`.
-        let added = self.slots[index as usize].compare_exchange(0, encode(folio), Ordering::AcqRel);
+        let added = self.slots[index as usize].compare_exchange(0, Slot::small(folio), Ordering::AcqRel);
         assert!(added.is_ok(), "the fault mutex lets one fault at a time add page {index} to file {}", self.id.0);
     }
 
@@ -231,13 +264,17 @@ impl<P: Platform> AddressSpace<P> {
     /// # Panics
     /// If an entry still maps it (D42), or if it is not here.
     pub fn remove_folio(&self, memory: &PhysMem<P>, cpu: CpuId, pfn: Pfn) {
+        let head = memory.folio_of(pfn);
+        if self.behaviour().fault != FaultOp::Hugetlb && memory.page(head).order() > 0 {
+            return self.remove_huge_folio(memory, head);
+        }
         let page = memory.page(pfn);
         let (index, mapcount) = (page.index(), page.mapcount());
         assert!(mapcount == 0, "D42: page {pfn} leaves file {} while {mapcount} entries map it", self.id.0);
         // ORDER O1: pairs with `peek`.
         let order = ordering::<P>(Variant::ORemoveFolio, Ordering::AcqRel);
-        let was = decode(self.slots[index as usize].swap(0, order));
-        assert!(was == Some(pfn), "D41: page {pfn} is not the one that the cache has at {index}");
+        let was = self.slots[index as usize].swap(0, order);
+        assert!(was == Slot::small(pfn), "D41: page {pfn} is not the one that the cache has at {index}");
         page.set_mapping(Mapping::None, index);
         remark::<P>(format_args!("page {pfn} leaves the file"));
         memory.put_page(cpu, pfn);
@@ -246,7 +283,7 @@ impl<P: Platform> AddressSpace<P> {
     /// Waits for the folio lock (`folio_lock`). If a read of the folio is under way, this is when it ends.
     #[track_caller]
     pub fn lock_folio(&self, mm_memory: &PhysMem<P>, pfn: Pfn) {
-        let lock = mm_memory.page(pfn).folio().lock();
+        let lock = mm_memory.folio(pfn).lock();
         if !lock.try_lock() {
             self.file_system.end_read(mm_memory, self.id, pfn);
             lock.lock();
@@ -281,14 +318,14 @@ impl<P: Platform> AddressSpace<P> {
     pub(in crate::mm) fn assert_installable(&self, mm: &Mm<P>, pfn: Pfn, index: u64) {
         if P::CHECKED {
             let page = mm.memory().page(pfn);
-            let (mapping, at, contents) = (page.mapping(), page.index(), page.folio().contents());
+            let (mapping, at, contents) = (page.mapping(), page.index(), mm.memory().folio(pfn).contents());
             let is_mine = mapping == self.mapping() && at == index && contents == Contents::Uptodate;
             assert!(
                 is_mine,
                 "D41: page {pfn} is {contents:?}, of {mapping:?} at {at}; wanted file {} at {index}",
                 self.id.0
             );
-            assert!(page.folio().lock().is_locked(), "D41: page {pfn} is installed without its lock");
+            assert!(mm.memory().folio(pfn).lock().is_locked(), "D41: page {pfn} is installed without its lock");
         }
     }
 }
@@ -301,14 +338,6 @@ pub(in crate::mm) fn folio_prealloc<P: Platform>(memory: &PhysMem<P>, cpu: CpuId
         return Err(OutOfMemory);
     }
     Ok(pfn)
-}
-
-const fn encode(pfn: Pfn) -> u64 {
-    pfn.number() + 1
-}
-
-fn decode(slot: u64) -> Option<Pfn> {
-    slot.checked_sub(1).map(Pfn::truncate)
 }
 
 impl<P: Platform> fmt::Debug for AddressSpace<P> {

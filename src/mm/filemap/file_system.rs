@@ -35,8 +35,19 @@ pub struct Behaviour {
     pub page_mkwrite: PageMkwrite,
     /// How reads go.
     pub reads: Reads,
+    /// Whether its page cache has huge folios.
+    pub huge: HugeFolios,
     /// Pages that one miss reads (`ra->ra_pages`); none, and each fault reads its own.
     pub readahead_pages: u64,
+}
+
+/// Whether a page cache has huge folios, by how the file system is mounted (`huge=` of tmpfs).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HugeFolios {
+    /// It has not.
+    Never,
+    /// Where the file has room for the whole of one (`huge=within_size`). Only shared memory asks.
+    WithinSize,
 }
 
 /// The operation `fault`.

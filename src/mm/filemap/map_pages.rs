@@ -6,7 +6,8 @@
 //! - I3 (D31). No entry is made writable beyond what the VMA's rights give every page.
 
 use crate::mm::finish_fault::{Write, set_pte_range};
-use crate::mm::pte_table::LockedTable;
+use crate::mm::huge_memory::{SetPmd, do_set_pmd, is_pmd_mappable};
+use crate::mm::pte_table::{LockedTable, pmdp_get_lockless};
 use crate::mm::vmf::Vmf;
 use crate::phys::{Contents, Pfn};
 use crate::platform::{Platform, Variant, enter, recheck, remark};
@@ -46,6 +47,9 @@ pub(in crate::mm) fn filemap_map_pages<P: Platform>(
             let memory = vmf.mm.memory();
             let mut next = next_uptodate_folio(vmf, file, first..=last);
             let Some((_, pfn)) = next else { return Around::NotMapped };
+            if filemap_map_pmd(vmf, pfn) == Around::Mapped {
+                return Around::Mapped;
+            }
             install_table();
             let Some(mut table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd) else {
                 unlock_and_put(vmf, pfn);
@@ -61,7 +65,7 @@ pub(in crate::mm) fn filemap_map_pages<P: Platform>(
                     if index == faulting {
                         around = Around::Mapped;
                     }
-                    memory.page(pfn).folio().lock().unlock();
+                    memory.folio(pfn).lock().unlock();
                 } else {
                     remark::<P>(format_args!("{address} is mapped already"));
                     unlock_and_put(vmf, pfn);
@@ -76,6 +80,25 @@ pub(in crate::mm) fn filemap_map_pages<P: Platform>(
     )
 }
 
+/// Maps the huge folio of a locked page, if it is one, or finds that one is mapped already: then there is nothing left
+/// to do. The caller's lock and reference are used up then.
+fn filemap_map_pmd<P: Platform>(vmf: &Vmf<'_, P>, pfn: Pfn) -> Around {
+    // Only what has huge folios can have been mapped by a huge entry.
+    if !is_pmd_mappable(vmf.mm, pfn) {
+        return Around::NotMapped;
+    }
+    if pmdp_get_lockless(vmf.mm, vmf.pmd).is_huge() {
+        remark::<P>(format_args!("a huge page is mapped already"));
+        unlock_and_put(vmf, pfn);
+        return Around::Mapped;
+    }
+    if pmdp_get_lockless(vmf.mm, vmf.pmd).is_none() && do_set_pmd(vmf, pfn, Write::No) == SetPmd::Done {
+        vmf.mm.memory().folio(pfn).lock().unlock();
+        return Around::Mapped;
+    }
+    Around::NotMapped
+}
+
 /// The next page that can be had at once, locked and with a reference (`next_uptodate_folio`).
 fn next_uptodate_folio<P: Platform>(
     vmf: &Vmf<'_, P>,
@@ -87,15 +110,15 @@ fn next_uptodate_folio<P: Platform>(
 
 fn try_folio<P: Platform>(vmf: &Vmf<'_, P>, file: &AddressSpace<P>, index: u64) -> Option<Pfn> {
     let memory = vmf.mm.memory();
-    let pfn = file.peek(index)?;
-    let (page, folio) = (memory.page(pfn), memory.page(pfn).folio());
-    if folio.lock().is_locked() || !page.try_get() {
+    let slot = file.slot(index)?;
+    let (pfn, page, folio) = (slot.page, memory.page(slot.page), memory.page(slot.head).folio());
+    if folio.lock().is_locked() || !memory.page(slot.head).try_get() {
         return None;
     }
-    let same = || recheck::<P>(Variant::SlotAround, || file.peek(index) == Some(pfn));
+    let same = || recheck::<P>(Variant::SlotAround, || file.slot(index) == Some(slot));
     let usable = || same() && folio.contents() == Contents::Uptodate && !folio.wants_readahead();
     if !usable() || !folio.lock().try_lock() {
-        memory.put_page(vmf.task.cpu(), pfn);
+        memory.put_page(vmf.task.cpu(), slot.head);
         return None;
     }
     // Again under the lock (M26, M27): the page may have left the file, or the file may end before it by now.

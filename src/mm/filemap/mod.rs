@@ -3,6 +3,7 @@
 //! ```text
 //! address_space      the cache of one file: slots, size, locks (struct address_space, struct inode)
 //!   i_mmap             who maps it
+//!   huge_folio         one folio in many slots (shared memory)
 //!   file_system        what stands behind it: reads that may be slow or fail, page_mkwrite
 //! filemap_fault      the page of a fault, locked
 //!   readahead          more pages than were asked for
@@ -13,13 +14,14 @@
 mod address_space;
 mod file_system;
 mod filemap_fault;
+mod huge_folio;
 mod i_mmap;
 mod map_pages;
 mod readahead;
 mod shmem;
 
 pub use address_space::AddressSpace;
-pub use file_system::{Behaviour, FaultOp, MapPages, PageMkwrite, Reads, Space, file_word};
+pub use file_system::{Behaviour, FaultOp, HugeFolios, MapPages, PageMkwrite, Reads, Space, file_word};
 pub use i_mmap::{IMmap, VmaFile};
 
 pub(super) use address_space::folio_prealloc;

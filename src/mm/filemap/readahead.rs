@@ -85,7 +85,7 @@ impl<P: Platform> AddressSpace<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mm::filemap::{Behaviour, FaultOp, MapPages, PageMkwrite, Reads};
+    use crate::mm::filemap::{Behaviour, FaultOp, HugeFolios, MapPages, PageMkwrite, Reads};
     use crate::phys::FileId;
     use crate::platform::{Native, X86_64};
 
@@ -95,6 +95,7 @@ mod tests {
             map_pages: MapPages::None,
             page_mkwrite: PageMkwrite::None,
             reads: Reads::AtOnce,
+            huge: HugeFolios::Never,
             readahead_pages,
         };
         AddressSpace::new(FileId(0), 32, 32, behaviour)

@@ -35,9 +35,16 @@ fn shmem_get_folio<P: Platform>(vmf: &Vmf<'_, P>, file: &AddressSpace<P>, index:
                 return Ok(pfn);
             }
             remark::<P>(format_args!("page {pfn} left the file meanwhile: look again"));
-            memory.page(pfn).folio().lock().unlock();
+            memory.folio(pfn).lock().unlock();
             memory.put_page(cpu, pfn);
             continue;
+        }
+        if file.wants_huge_folio(vmf, index)
+            && let Ok(Added::Mine(pfn)) = file.add_huge_folio(memory, cpu, index)
+        {
+            memory.clear_huge(memory.folio_of(pfn));
+            memory.folio(pfn).set_uptodate();
+            return keep_below_the_end(vmf, file, index, pfn);
         }
         match file.add_folio(memory, cpu, index, |_| {}) {
             Ok(Added::Mine(pfn)) => {
@@ -64,7 +71,7 @@ fn keep_below_the_end<P: Platform>(
     }
     let (memory, cpu) = (vmf.mm.memory(), vmf.task.cpu());
     file.remove_folio(memory, cpu, pfn);
-    memory.page(pfn).folio().lock().unlock();
+    memory.folio(pfn).lock().unlock();
     memory.put_page(cpu, pfn);
     Err(FaultError::Sigbus)
 }

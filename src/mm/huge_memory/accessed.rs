@@ -57,7 +57,8 @@ fn restored<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal) -> PmdVal {
     let is_zero = vmf.mm.machine().huge_zero().get() == Some(orig.pfn());
     let may_write =
         vmf.vma().flags().contains(VmFlags::WRITE) && !is_zero && vmf.mm.memory().page(orig.pfn()).is_anon_exclusive();
-    if may_write { entry.with(EntryFlags::WRITABLE) } else { entry.write_protected() }
+    // What shared memory may write stands in the rights of its VMA.
+    if may_write || entry.is_writable() { entry.with(EntryFlags::WRITABLE) } else { entry.write_protected() }
 }
 
 /// Says that somebody was faster, and lets go.

@@ -6,7 +6,7 @@
 //! Not modelled: `check_stable_address_space` (there is no OOM reaper yet) and userfaultfd, which Linux asks between
 //! the re-test and the entry; `khugepaged_enter_vma`.
 
-use crate::phys::{AnonVmaId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
+use crate::phys::{AnonVmaId, CpuId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
 use crate::platform::{Platform, enter, remark};
 use crate::x86::{EntryFlags, PmdVal};
 
@@ -91,18 +91,23 @@ fn out_of_memory<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
 pub(super) fn alloc_anon_folio_pmd<P: Platform>(vmf: &Vmf<'_, P>) -> Result<Pfn, OutOfMemory> {
     enter::<P>("vma_alloc_anon_folio_pmd", format_args!("address={}", vmf.address)).run(
         || {
-            let (memory, cpu) = (vmf.mm.memory(), vmf.task.cpu());
-            let folio = memory.alloc_huge(cpu, PageState::User)?;
-            if memory.memcg().charge_pages(cpu, pages::<P>().cast_unsigned()).is_err() {
-                remark::<P>(format_args!("the cgroup is at its limit"));
-                memory.free_uncharged(cpu, folio);
-                return Err(OutOfMemory);
-            }
-            memory.clear_huge(folio);
+            let folio = alloc_huge_charged(vmf.mm.memory(), vmf.task.cpu())?;
+            vmf.mm.memory().clear_huge(folio);
             Ok(folio)
         },
         |result| result.map_or_else(|_| "NULL".to_owned(), |folio| format!("folio {folio}")),
     )
+}
+
+/// A huge folio, charged to the cgroup; its words are whatever they were.
+pub(in crate::mm) fn alloc_huge_charged<P: Platform>(memory: &PhysMem<P>, cpu: CpuId) -> Result<Pfn, OutOfMemory> {
+    let folio = memory.alloc_huge(cpu, PageState::User)?;
+    if memory.memcg().charge_pages(cpu, pages::<P>().cast_unsigned()).is_err() {
+        remark::<P>(format_args!("the cgroup is at its limit"));
+        memory.free_uncharged(cpu, folio);
+        return Err(OutOfMemory);
+    }
+    Ok(folio)
 }
 
 /// Makes a new folio one of the VMA's and counts the entry that will map the whole of it (`folio_add_new_anon_rmap`).
@@ -125,7 +130,7 @@ pub(super) fn folio_add_new_anon_rmap_pmd<P: Platform>(vmf: &Vmf<'_, P>, folio: 
 }
 
 /// Says of every page of a folio what it is a page of (`__folio_set_anon`; Linux asks the head instead).
-pub(super) fn set_anon<P: Platform>(memory: &PhysMem<P>, folio: Pfn, mapping: Mapping, index: u64) {
+pub(in crate::mm) fn set_anon<P: Platform>(memory: &PhysMem<P>, folio: Pfn, mapping: Mapping, index: u64) {
     for (number, frame) in (0..).zip(memory.frames_of_folio(folio)) {
         memory.page(frame).set_mapping(mapping, index + number);
     }

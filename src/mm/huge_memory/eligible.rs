@@ -27,7 +27,14 @@ pub(super) fn pages<P: Platform>() -> i64 {
 pub(super) fn is_allowable<P: Platform>(vma: &Vma<P>, address: VirtAddr) -> bool {
     let flags = vma.flags();
     let refused = VmFlags::NOHUGEPAGE | VmFlags::SHARED | VmFlags::HUGETLB;
-    flags.contains(VmFlags::HUGEPAGE) && !flags.intersects(refused) && fits(vma, address)
+    let is_anonymous = vma.file().is_none();
+    is_anonymous && flags.contains(VmFlags::HUGEPAGE) && !flags.intersects(refused) && fits(vma, address)
+}
+
+/// The huge page of a file that shows `address` fits into the VMA, and begins at a multiple of its size in both.
+pub(super) fn fits_file<P: Platform>(vma: &Vma<P>, address: VirtAddr) -> bool {
+    let start = huge_start::<P>(address);
+    fits(vma, address) && vma.linear_page_index(start).is_multiple_of(P::GEOMETRY.entries() as u64)
 }
 
 /// `thp_vma_suitable_order`.

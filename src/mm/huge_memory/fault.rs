@@ -52,6 +52,7 @@ fn huge_pmd_fault_6_12<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
     match orig.state() {
         PmdState::None | PmdState::Table(_) => HugeFault::Fallback(vmf),
         PmdState::NotATable => {
+            remark::<P>(format_args!("the snapshot of the PMD is {orig}: a huge page under migration"));
             pmd_migration_entry_wait(&vmf);
             HugeFault::Done(vmf.handled())
         }

@@ -19,28 +19,24 @@
 //!              +-- huge (copied on write)
 //! ```
 
-use crate::locks::WriteGuard;
-use crate::phys::{CpuId, OutOfMemory, Pfn};
-use crate::platform::{Platform, enter, remark};
+use crate::phys::{Mapping, OutOfMemory, Pfn};
+use crate::platform::{Arc, Platform, enter, remark};
 use crate::x86::{EntryFlags, PmdState, PmdVal};
 
-use crate::mm::entry_at::EntryAt;
+use crate::mm::anon_vma::AnonVma;
 use crate::mm::fault_flags::FaultFlags;
 use crate::mm::mm_struct::Mm;
 use crate::mm::pte_table::pmdp_get_lockless;
-use crate::mm::vm_flags::VmFlags;
 use crate::mm::vma::Vma;
 use crate::mm::vmf::{FaultError, Vmf};
 use crate::mm::walk::{link_table, new_table};
 
-use super::accessed::{changed, do_huge_pmd_numa_page, huge_pmd_set_accessed};
-use super::anonymous::{
-    alloc_anon_folio_pmd, do_huge_pmd_anonymous_page, folio_add_new_anon_rmap_pmd, writable_huge_entry,
-};
-use super::eligible::{is_allowable, pages};
+use super::accessed::{do_huge_pmd_numa_page, huge_pmd_set_accessed};
+use super::anonymous::do_huge_pmd_anonymous_page;
+use super::eligible::is_allowable;
 use super::fault::HugeFault;
 use super::locked_pmd::LockedPmd;
-use super::split::{fill, small_entry, split_zero};
+use super::wp_page_4_4::do_huge_pmd_wp_page;
 
 /// Handles the fault by a huge page, if one is there or may be; else makes sure that there is a PTE table.
 pub(super) fn huge_pmd_fault<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
@@ -110,150 +106,47 @@ fn __pte_alloc<P: Platform>(vmf: &Vmf<'_, P>) -> Result<(), OutOfMemory> {
                 link_table(vmf.mm, vmf.pmd, PmdVal::table(mine).bits());
                 return Ok(());
             }
-            drop(pmd);
             remark::<P>(format_args!("another fault came first: the PMD is {now}; my table is freed"));
+            let splitter = is_splitting(now).then(|| anon_vma_of(vmf.mm, vmf.vma(), now.pfn()));
+            drop(pmd);
             vmf.mm.memory().free_uncharged(vmf.task.cpu(), mine);
-            if now.is_huge() && now.flags().contains(EntryFlags::SPLITTING) {
-                wait_split_huge_page(vmf.vma());
-            }
+            splitter.iter().for_each(|anon_vma| wait_split_huge_page(anon_vma));
             Ok(())
         },
         |result| result.map_or_else(|_| "-ENOMEM".to_owned(), |()| "0".to_owned()),
     )
 }
 
-/// Waits until whoever splits a huge page of the VMA has done it.
-fn wait_split_huge_page<P: Platform>(vma: &Vma<P>) {
-    enter::<P>("wait_split_huge_page", format_args!("vma={vma:?}"))
-        .run(|| drop(lock_anon_vma(vma)), |()| String::new());
+/// Waits until whoever splits the folio has done it: the splitter holds the lock of its `anon_vma`.
+fn wait_split_huge_page<P: Platform>(anon_vma: &AnonVma<P>) {
+    enter::<P>("wait_split_huge_page", format_args!("anon_vma={:#x}", anon_vma.id().0))
+        .run(|| drop(anon_vma.lock_write()), |()| String::new());
 }
 
-fn lock_anon_vma<P: Platform>(vma: &Vma<P>) -> WriteGuard<'_, P, Vec<u64>> {
-    vma.anon_vma().expect("a VMA that maps an anonymous huge page has an anon_vma").lock_write()
+/// The `anon_vma` that a folio comes from; the entry that maps it is locked. In Linux all those of a family have one
+/// lock, so that any would do.
+pub(super) fn anon_vma_of<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, head: Pfn) -> Arc<AnonVma<P>> {
+    let mapping = mm.memory().page(head).mapping();
+    let mut known = vma.anon_vmas().filter(|anon_vma| Mapping::Anon(anon_vma.id()) == mapping);
+    Arc::clone(known.next().expect("D24: a huge page that a VMA maps is from one of its anon_vmas"))
 }
 
 /// The locked entry, unless its page is being split: then that is waited for (`__pmd_trans_huge_lock`).
-pub(super) fn unless_splitting<'m, P: Platform>(vma: &Vma<P>, pmd: LockedPmd<'m, P>) -> Option<LockedPmd<'m, P>> {
-    if !pmd.get().flags().contains(EntryFlags::SPLITTING) {
+pub(super) fn unless_splitting<'m, P: Platform>(
+    mm: &Mm<P>,
+    vma: &Vma<P>,
+    pmd: LockedPmd<'m, P>,
+) -> Option<LockedPmd<'m, P>> {
+    let now = pmd.get();
+    if !is_splitting(now) {
         return Some(pmd);
     }
+    let anon_vma = anon_vma_of(mm, vma, now.pfn());
     drop(pmd);
-    wait_split_huge_page(vma);
+    wait_split_huge_page(&anon_vma);
     None
 }
 
-/// Splits the huge page that the entry maps, until the entry is no longer huge: a write may replace one huge page by
-/// another before the lock of the `anon_vma` is taken.
-pub(super) fn split_huge_page_pmd<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, cpu: CpuId, at: EntryAt) {
-    enter::<P>("split_huge_page_pmd", format_args!("pmd={at}")).run(
-        || loop {
-            let mut pmd = LockedPmd::lock(mm, at);
-            let head = match pmd.get().state() {
-                PmdState::Huge(zero) if mm.machine().huge_zero().get() == Some(zero) => {
-                    return split_zero(mm, &mut pmd);
-                }
-                PmdState::Huge(head) => head,
-                PmdState::None | PmdState::Table(_) | PmdState::NotATable => return,
-            };
-            mm.memory().page(head).get();
-            drop(pmd);
-            split_huge_page(mm, vma, at, head);
-            mm.memory().put_page(cpu, head);
-        },
-        |()| String::new(),
-    );
-}
-
-/// Splits a folio that one entry maps; another splitter may have done it already (`split_huge_page`).
-fn split_huge_page<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, at: EntryAt, head: Pfn) {
-    let _anon_vma = lock_anon_vma(vma);
-    let mut pmd = LockedPmd::lock(mm, at);
-    // Whoever split it before held the same lock. Other address spaces that map the folio are not looked for.
-    if pmd.get().state() != PmdState::Huge(head) {
-        return;
-    }
-    // __split_huge_page_splitting: from here on nobody but hardware uses the entry; the interrupts make sure of it.
-    pmd.update(|pmd| pmd.with(EntryFlags::SPLITTING));
-    mm.machine().shoot_down();
-    drop(pmd);
-    let memory = mm.memory();
-    memory.frames_of_folio(head).for_each(|frame| memory.page(frame).add_mapcount(1));
-    memory.page(head).add_entire_mapcount(-1);
-    memory.split_folio(head);
-    // __split_huge_page_map.
-    let mut pmd = LockedPmd::lock(mm, at);
-    let old = pmd.invalidate().without(EntryFlags::SPLITTING);
-    let table = pmd.withdraw();
-    fill(mm, table, |number| small_entry(old, number));
-    pmd.populate(table);
-}
-
-/// A write to a huge page without the right to write: kept if one entry maps it, else copied as a whole.
-///
-/// Where there is no second huge page Linux copies to 512 small ones at once (`do_huge_pmd_wp_page_fallback`); here the
-/// page is split, and the small page that is written to is copied.
-fn do_huge_pmd_wp_page<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PmdVal) -> HugeFault<'m, P> {
-    enter::<P>("do_huge_pmd_wp_page", format_args!("pmd={}, {orig}", vmf.pmd)).run(
-        || {
-            let (memory, cpu) = (vmf.mm.memory(), vmf.task.cpu());
-            let is_zero = vmf.mm.machine().huge_zero().get() == Some(orig.pfn());
-            if !is_zero {
-                let mut pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
-                if pmd.get() != orig {
-                    changed(pmd);
-                    return HugeFault::Done(vmf.handled());
-                }
-                let page = memory.page(orig.pfn());
-                if page.entire_mapcount() == 1 {
-                    let mut flags = EntryFlags::ACCESSED | EntryFlags::DIRTY | EntryFlags::SOFT_DIRTY;
-                    flags.set(EntryFlags::WRITABLE, vmf.vma().flags().contains(VmFlags::WRITE));
-                    pmd.set_access_flags(orig, flags);
-                    drop(pmd);
-                    return HugeFault::Done(vmf.handled());
-                }
-                page.get();
-            }
-            let copied = copy(&vmf, orig, is_zero);
-            if !is_zero {
-                memory.put_page(cpu, orig.pfn());
-            }
-            match copied {
-                Ok(()) => HugeFault::Done(vmf.handled()),
-                Err(OutOfMemory) => {
-                    split_huge_page_pmd(vmf.mm, vmf.vma(), cpu, vmf.pmd);
-                    HugeFault::Fallback(vmf)
-                }
-            }
-        },
-        HugeFault::words,
-    )
-}
-
-/// Replaces the huge page by a copy, unless the entry is no longer the one that was read.
-fn copy<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal, is_zero: bool) -> Result<(), OutOfMemory> {
-    let (memory, cpu) = (vmf.mm.memory(), vmf.task.cpu());
-    let anon_vma = vmf.vma().anon_vma().expect("a VMA that maps a huge page has one").id();
-    let mine = alloc_anon_folio_pmd(vmf)?;
-    if !is_zero {
-        memory.copy_huge(mine, orig.pfn());
-    }
-    let mut pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
-    if pmd.get() != orig {
-        changed(pmd);
-        memory.put_page(cpu, mine);
-        return Ok(());
-    }
-    pmd.exchange(PmdVal::from_bits(0));
-    vmf.mm.machine().shoot_down();
-    folio_add_new_anon_rmap_pmd(vmf, mine, anon_vma);
-    memory.add_to_lru(cpu, mine);
-    pmd.set(writable_huge_entry(vmf, mine));
-    if is_zero {
-        vmf.mm.add_rss_anon(pages::<P>());
-        return Ok(());
-    }
-    memory.page(orig.pfn()).add_entire_mapcount(-1);
-    drop(pmd);
-    memory.put_page(cpu, orig.pfn());
-    Ok(())
+fn is_splitting(pmd: PmdVal) -> bool {
+    pmd.is_huge() && pmd.flags().contains(EntryFlags::SPLITTING)
 }

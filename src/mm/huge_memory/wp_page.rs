@@ -17,10 +17,20 @@ use super::fault::HugeFault;
 use super::locked_pmd::LockedPmd;
 use super::split::split_huge_pmd;
 
-/// Chooses by what the VMA maps: so far all huge pages are anonymous. Userfaultfd's write protection, and the
-/// `huge_fault` of shared files, would come here.
+/// Chooses by what the VMA maps. A huge page of a file is never written to through a private mapping, and shared memory
+/// wants no notice of writes: it is split, and the small page is dealt with. Userfaultfd's write protection, and the
+/// `huge_fault` of devices, would come here.
 pub(super) fn wp_huge_pmd<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PmdVal) -> HugeFault<'m, P> {
-    do_huge_pmd_wp_page(vmf, orig)
+    enter::<P>("wp_huge_pmd", format_args!("pmd={}, {orig}", vmf.pmd)).run(
+        || {
+            if vmf.vma().file().is_none() {
+                return do_huge_pmd_wp_page(vmf, orig);
+            }
+            split_huge_pmd(vmf.mm, vmf.pmd);
+            HugeFault::Fallback(vmf)
+        },
+        HugeFault::words,
+    )
 }
 
 /// Makes the entry writable if nobody else uses the page, else gives small pages the chance.
@@ -64,7 +74,7 @@ fn try_reuse<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal) -> Reuse {
     }
     let Some(pmd) = lock_folio(vmf, pmd, orig) else { return Reuse::Changed };
     // Who held the folio lock may have made it exclusive meanwhile. There is no swap cache to drop references from.
-    let is_ours = page.is_anon_exclusive() || page.refcount() == 1;
+    let is_ours = page.is_anon_exclusive() || page.refcount_after_puts() == 1;
     if is_ours {
         let anon_vma = vmf.vma().anon_vma().expect("a VMA that maps an anonymous page has one");
         set_anon(vmf.mm.memory(), orig.pfn(), Mapping::Anon(anon_vma.id()), page.index());

@@ -4,7 +4,7 @@
 //! Anonymous memory with `MAP_HUGETLB` is a file without a name; if it is private, nothing ever comes into its cache.
 //! A file does not grow when it is mapped beyond its end: faults there get SIGBUS.
 
-use crate::mm::filemap::{AddressSpace, Behaviour, FaultOp, MapPages, PageMkwrite, Reads};
+use crate::mm::filemap::{AddressSpace, Behaviour, FaultOp, HugeFolios, MapPages, PageMkwrite, Reads};
 use crate::mm::map_request::{MapFlags, MapRequest, unnamed_file};
 use crate::mm::mm_struct::Mm;
 use crate::mm::vma::Vma;
@@ -49,6 +49,7 @@ pub(in crate::mm) fn hugetlb_file_setup<P: Platform>(
         page_mkwrite: PageMkwrite::None,
         reads: Reads::AtOnce,
         readahead_pages: 0,
+        huge: HugeFolios::Never,
     };
     let pages = (end.bytes() - start.bytes()) / huge_bytes::<P>();
     enter::<P>("hugetlb_file_setup", format_args!("huge pages={pages}")).run(
@@ -90,5 +91,5 @@ pub(super) fn hugetlb_add_to_page_cache<P: Platform>(vmf: &Vmf<'_, P>, folio: Pf
     let file = vmf.vma().file().expect("a hugetlb VMA has a file").mapping();
     let index = vma_hugecache_offset(vmf.vma(), vmf.address);
     enter::<P>("hugetlb_add_to_page_cache", format_args!("folio={folio}, file={}, index={index}", file.id().0))
-        .run(|| file.add_huge_folio(vmf.mm.memory(), index, folio), |()| "0".to_owned());
+        .run(|| file.add_hugetlb_folio(vmf.mm.memory(), index, folio), |()| "0".to_owned());
 }

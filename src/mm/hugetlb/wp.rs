@@ -108,7 +108,7 @@ fn private<'m, P: Platform>(
 
 fn may_reuse<P: Platform>(vmf: &Vmf<'_, P>, folio: Pfn) -> bool {
     let page = vmf.mm.memory().page(folio);
-    let mapcount = page.entire_mapcount();
+    let mapcount = page.entire_mapcount_after_removals();
     let is_anon = matches!(page.mapping(), Mapping::Anon(_));
     remark::<P>(format_args!("entire mapcount={mapcount}, {}", if is_anon { "anonymous" } else { "of the file" }));
     is_anon && mapcount == 1

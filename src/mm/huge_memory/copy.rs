@@ -1,0 +1,106 @@
+//! A huge entry in `fork` (`copy_huge_pmd`): the child gets one like it, and neither may write to the page.
+//!
+//! # Invariants
+//! - I1 (D9). The child's entry has a deposited table of its own, which is allocated before any lock is taken.
+//! - I2 (D29). The page ceases to be exclusive before the parent's entry is write-protected, both under the parent's
+//!   lock.
+//! - I3 (D40). The parent's entry is write-protected by an update that keeps what hardware marks in it.
+//!
+//! # Lock order
+//! The lock of the child's PMD table, then the parent's. Nobody else knows the child yet.
+//!
+//! Not modelled: a page that somebody has pinned (it is split, and its pages are copied one by one); userfaultfd's
+//! write protection, which the child does not inherit.
+
+use crate::phys::OutOfMemory;
+use crate::platform::{Platform, enter, remark};
+use crate::x86::{EntryFlags, PmdState, PmdVal, make_readable_migration_entry};
+
+use crate::mm::entry_at::EntryAt;
+use crate::mm::generation::Generation;
+use crate::mm::mm_struct::Mm;
+use crate::mm::rmap::dup_anon_rmap_pmd;
+use crate::mm::task::Task;
+use crate::mm::vma::Vma;
+use crate::mm::walk::new_table;
+
+use super::eligible::pages;
+use super::linux_4_4;
+use super::locked_pmd::LockedPmd;
+use super::migration::under_migration;
+
+/// What became of a huge entry that was to be copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum CopiedHuge {
+    /// The child has what it needs.
+    Done,
+    /// The entry is not huge, or no longer (`-EAGAIN`): what it is now is to be copied.
+    NotHuge,
+}
+
+/// Copies the entry of the parent to the child, if it is huge or under migration. What can be faulted in again, a
+/// file's huge page, is not copied.
+///
+/// # Errors
+/// If there is no table to deposit for the child.
+pub fn copy_huge_pmd<P: Platform>(
+    (parent, child): (&Mm<P>, &Mm<P>),
+    task: &Task,
+    vma: &Vma<P>,
+    (from, to): (EntryAt, EntryAt),
+) -> Result<CopiedHuge, OutOfMemory> {
+    enter::<P>("copy_huge_pmd", format_args!("pmd={from}, child's={to}")).run(
+        || {
+            if vma.file().is_some() {
+                remark::<P>(format_args!("the child's faults will find the file's page"));
+                return Ok(CopiedHuge::Done);
+            }
+            let table = new_table(child, task, 1)?;
+            let mut childs = LockedPmd::lock(child, to);
+            let mut parents = LockedPmd::lock(parent, from);
+            let entry = parents.get();
+            if under_migration(entry).is_some() {
+                copy_migration_entry(child, &mut parents, &mut childs);
+            } else if let PmdState::Huge(head) = entry.state() {
+                if parent.generation() == Generation::G2 {
+                    let Some(still) = linux_4_4::unless_splitting(parent, vma, parents) else {
+                        drop(childs);
+                        parent.memory().free_uncharged(task.cpu(), table);
+                        return Ok(CopiedHuge::NotHuge);
+                    };
+                    parents = still;
+                }
+                // The huge zero page has no reference, no mapcount and no RSS to count.
+                if parent.machine().huge_zero().get() != Some(head) {
+                    parent.memory().page(head).get();
+                    dup_anon_rmap_pmd(parent, head);
+                    child.add_rss_anon(pages::<P>());
+                }
+                parents.update(PmdVal::write_protected);
+                childs.set(entry.write_protected().without(EntryFlags::ACCESSED));
+            } else {
+                drop((parents, childs));
+                parent.memory().free_uncharged(task.cpu(), table);
+                return Ok(CopiedHuge::NotHuge);
+            }
+            childs.deposit(table);
+            drop((parents, childs));
+            Ok(CopiedHuge::Done)
+        },
+        |result| match result {
+            Ok(CopiedHuge::Done) => "0".to_owned(),
+            Ok(CopiedHuge::NotHuge) => "-EAGAIN".to_owned(),
+            Err(OutOfMemory) => "-ENOMEM".to_owned(),
+        },
+    )
+}
+
+/// A page under migration counts as the child's, too, and will come back shared.
+fn copy_migration_entry<P: Platform>(child: &Mm<P>, parents: &mut LockedPmd<'_, P>, childs: &mut LockedPmd<'_, P>) {
+    let readable = PmdVal::migration(make_readable_migration_entry(parents.get().as_pte()));
+    remark::<P>(format_args!("the huge page is under migration"));
+    parents.set(readable);
+    childs.set(readable);
+    child.add_rss_anon(pages::<P>());
+}
