@@ -12,7 +12,7 @@
 //! - I1 (D42). When it is over, no entry shows a page beyond the end, nor a copy of one.
 //! - I2. A folio that leaves the file is mapped by nobody: it is locked, so nobody enters it.
 
-use crate::mm::{AddressSpace, LockedPmd, LockedTable, Mm, Vma, find_pmd};
+use crate::mm::{AddressSpace, LockedPmd, LockedTable, Mm, Vma, find_pmd, pmdp_get_lockless};
 use crate::phys::{CpuId, Mapping, Pfn};
 use crate::platform::{Platform, Variant, enter, lacks, recheck, remark};
 use crate::x86::VirtAddr;
@@ -114,7 +114,8 @@ fn address_at<P: Platform>(vma: &Vma<P>, index: u64) -> Option<VirtAddr> {
 fn unmap_huge<P: Platform>(vma: &Vma<P>, mm: &Mm<P>, cpu: CpuId, head: Pfn) {
     let address = address_at(vma, mm.memory().page(head).index());
     let Some((address, pmd)) = address.and_then(|address| Some((address, find_pmd(mm, address)?))) else { return };
-    let shown = LockedPmd::lock(mm, pmd).get();
+    let waits = !lacks::<P>(Variant::TruncateWaitsForPml);
+    let shown = if waits { LockedPmd::lock(mm, pmd).get() } else { pmdp_get_lockless(mm, pmd) };
     if shown.is_huge() && shown.pfn() == head {
         let mut gather = Gather::new(mm, cpu);
         let bytes = P::GEOMETRY.page_size() << P::GEOMETRY.index_bits;

@@ -76,7 +76,7 @@ impl VariantsArgs {
 
     fn list(&self, variant: Variant) {
         let (scenario, falls) = match shown_by(variant) {
-            Shown::By { scenario, falls } => (Some(scenario), Some(falls)),
+            Shown::By { scenario, falls } | Shown::OnLoom { scenario, falls } => (Some(scenario), Some(falls)),
             Shown::Never { .. } => (None, None),
         };
         let (name, kind, place, removes) = (variant.name(), kind(variant), variant.place(), variant.removes());
@@ -182,7 +182,7 @@ fn kind(variant: Variant) -> &'static str {
 /// Why nothing notices, if that is known.
 fn reason(variant: Variant) -> Option<&'static str> {
     match shown_by(variant) {
-        Shown::By { .. } => None,
+        Shown::By { .. } | Shown::OnLoom { .. } => None,
         Shown::Never { because } => Some(because),
     }
 }

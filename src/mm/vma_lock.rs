@@ -28,7 +28,8 @@ use std::fmt;
 
 use crate::locks::{OwnedReadGuard, OwnedRwSem};
 use crate::platform::{
-    Arc, AtomicWord, Ordering, Platform, RaceCell, RcuReader, RcuSection, Variant, enter, ordering, recheck, remark,
+    Arc, AtomicWord, Ordering, Platform, RaceCell, RcuReader, RcuSection, Variant, enter, lacks, ordering, recheck,
+    remark,
 };
 use crate::x86::VirtAddr;
 
@@ -86,7 +87,8 @@ impl<P: Platform> VmaLock<P> {
         // ORDER none: as above.
         if self.seq.load(Ordering::Relaxed) != now {
             // ORDER none: the semaphore orders it for whoever reads next.
-            self.semaphore.write(|| self.seq.store(now, Ordering::Relaxed));
+            let stamp = || self.seq.store(now, Ordering::Relaxed);
+            if lacks::<P>(Variant::VmaStartWrite) { stamp() } else { self.semaphore.write(stamp) }
         }
     }
 

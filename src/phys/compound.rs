@@ -13,7 +13,7 @@
 
 use std::fmt;
 
-use crate::platform::{AtomicWord, Ordering, Platform, RaceCell};
+use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Variant, ordering};
 
 /// One frame's part in its folio.
 pub(super) struct Compound<P: Platform> {
@@ -67,12 +67,13 @@ impl<P: Platform> Compound<P> {
 
     pub(super) fn entire_mapcount_after_removals(&self) -> i64 {
         // ORDER O1: pairs with `add_entire_mapcount`.
-        self.entire_mapcount.load(Ordering::Acquire).cast_signed()
+        self.entire_mapcount.load(ordering::<P>(Variant::OLastHugeMapping, Ordering::Acquire)).cast_signed()
     }
 
     pub(super) fn add_entire_mapcount(&self, entries: i64) {
         // ORDER O1: pairs with `entire_mapcount_after_removals` of another address space, which holds another lock.
-        self.entire_mapcount.fetch_add(entries.cast_unsigned(), Ordering::AcqRel);
+        self.entire_mapcount
+            .fetch_add(entries.cast_unsigned(), ordering::<P>(Variant::OEntireMapcount, Ordering::AcqRel));
     }
 
     pub(super) fn anon_exclusive(&self) -> &RaceCell<P, bool> {

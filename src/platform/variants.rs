@@ -127,6 +127,57 @@ variants! {
     OrderWithAdders = Step "order-with-adders", "actors/truncate.rs, truncate",
         "ordering the new size against who adds pages of shared memory";
     M68 = Step "M68", "mm/vmf.rs, retry", "releasing the fault lock with VM_FAULT_RETRY";
+    M3 = Recheck "M3", "mm/huge_memory/anonymous.rs, map_new_folio", "pmd_none before a new huge page is mapped";
+    M3Zero = Recheck "M3-zero", "mm/huge_memory/anonymous.rs, map_huge_zero",
+        "pmd_none before the huge zero page is mapped";
+    SetPmdNone = Recheck "set-pmd-none", "mm/huge_memory/set_pmd.rs, do_set_pmd",
+        "pmd_none before a huge page of a file is mapped";
+    M6 = Recheck "M6", "mm/huge_memory/accessed.rs, huge_pmd_set_accessed", "pmd_same before a huge entry is marked";
+    M8 = Recheck "M8", "mm/huge_memory/accessed.rs, do_huge_pmd_numa_page",
+        "pmd_same before a huge entry gets its rights back";
+    HugeWpSame = Recheck "huge-wp-same", "mm/huge_memory/wp_page.rs, try_reuse",
+        "pmd_same before a huge page is reused";
+    HugeWpSameAgain = Recheck "huge-wp-same-again", "mm/huge_memory/wp_page.rs, lock_folio",
+        "pmd_same after the wait for the folio lock";
+    HugeWpCount = Recheck "huge-wp-count", "mm/huge_memory/wp_page.rs, try_reuse",
+        "the count of references under the folio lock";
+    CopyFirst44 = Recheck "copy-first-4.4", "mm/huge_memory/wp_page_4_4.rs, wp_folio",
+        "4.4: pmd_same before a huge page is reused";
+    CopySame44 = Recheck "copy-same-4.4", "mm/huge_memory/wp_page_4_4.rs, copy",
+        "4.4: pmd_same before the copy takes the huge page's place";
+    FallbackSame44 = Recheck "fallback-same-4.4", "mm/huge_memory/wp_page_4_4.rs, do_huge_pmd_wp_page_fallback",
+        "4.4: the same where the copy is of small pages";
+    M35Huge = Recheck "M35-huge", "mm/huge_memory/migration.rs, pmd_migration_entry_wait",
+        "the second look at a huge entry, under the lock of its table";
+    HugeMigrateSame = Recheck "huge-migrate-same", "mm/huge_memory/migrate.rs, set_pmd_migration_entry",
+        "the look at the entry of a huge page that is to be moved";
+    HugeMigrateCount = Recheck "huge-migrate-count", "mm/huge_memory/migrate.rs, move_folio",
+        "the count of references before a huge page is copied";
+    HugeArriveSame = Recheck "huge-arrive-same", "mm/huge_memory/migrate.rs, remove_migration_pmd",
+        "the look at the entry where the moved huge page is to be mapped";
+    M66 = Step "M66", "mm/huge_memory/split.rs, split_locked", "invalidating a huge entry before its table is filled";
+    TruncateWaitsForPml = Step "truncate-pml", "actors/truncate.rs, unmap_huge",
+        "waiting for the lock of a huge entry that is gone";
+    VmaStartWrite = Step "vma-start-write", "mm/vma_lock.rs, start_write",
+        "waiting for the readers of a VMA before it is written";
+    HugetlbMutex = Step "hugetlb-mutex", "mm/hugetlb/fault_mutex.rs, take",
+        "the fault mutex of a huge page of the pool";
+    HugetlbVmaLock = Step "hugetlb-vma-lock", "mm/hugetlb/vma_lock.rs, lock", "the lock of a hugetlb VMA";
+    HugetlbNone = Recheck "hugetlb-none", "mm/hugetlb/no_page.rs, install",
+        "the look at the empty entry before a folio is mapped";
+    HugetlbStable = Recheck "hugetlb-stable", "mm/hugetlb/no_page.rs, pool_empty",
+        "the look at the entry before SIGBUS";
+    HugetlbSame = Recheck "hugetlb-same", "mm/hugetlb/fault.rs, present", "pte_same before a present entry is changed";
+    HugetlbCopySame = Recheck "hugetlb-copy-same", "mm/hugetlb/wp.rs, copy_and_replace",
+        "pte_same before the copy takes the folio's place";
+    HugetlbUnmapSame = Recheck "hugetlb-unmap-same", "mm/hugetlb/wp.rs, private",
+        "pte_same after the others' pages were taken away";
+    HugetlbUnmapped = Step "hugetlb-unmapped", "mm/hugetlb/unmap.rs, unmap_one",
+        "the mark on a VMA whose page was taken away";
+    HugetlbFlush = Step "hugetlb-flush", "mm/hugetlb/wp.rs, huge_ptep_clear_flush",
+        "the flush between the old entry and the new one";
+    HugetlbUnmapFlush = Step "hugetlb-unmap-flush", "mm/hugetlb/unmap.rs, unmap_ref_private",
+        "the flush after the others' pages were taken away";
     M5 = Ordering "M5", "mm/walk.rs, link_table (O1)", "Release where a table is linked";
     OReadTable = Ordering "O-read-table", "mm/walk.rs, read_table (O1)",
         "Acquire where an upper entry is read without a lock";
@@ -160,6 +211,18 @@ variants! {
     OContents = Ordering "O-contents", "phys/folio.rs, contents (O1)", "Acquire where somebody asks for them";
     OBeginRead = Ordering "O-begin-read", "phys/folio.rs, begin_read (O3)", "Release where a read begins to last";
     OEndRead = Ordering "O-end-read", "phys/folio.rs, end_read (O3)", "AcqRel where it ends";
+    OEntireMapcount = Ordering "O-entire-mapcount", "phys/compound.rs, add_entire_mapcount (O1)",
+        "AcqRel where a huge mapping is counted";
+    OLastHugeMapping = Ordering "O-last-huge-mapping", "phys/compound.rs, entire_mapcount_after_removals (O1)",
+        "Acquire where the count of huge mappings decides";
+    OSetPmd = Ordering "O-set-pmd", "mm/huge_memory/locked_pmd.rs, set (O1)", "Release where a huge entry is set";
+    OExchangePmd = Ordering "O-exchange-pmd", "mm/huge_memory/locked_pmd.rs, exchange (O2)",
+        "AcqRel where a huge entry is taken out";
+    OSetHugePte = Ordering "O-set-huge-pte", "mm/hugetlb/huge_pte.rs, set (O1)",
+        "Release where an entry of a hugetlb mapping is set";
+    OReadHugePte = Ordering "O-read-huge-pte", "mm/hugetlb/huge_pte.rs, peek (O1)",
+        "Acquire where it is read without a lock";
+    OClearHugePte = Ordering "O-clear-huge-pte", "mm/hugetlb/huge_pte.rs, clear (O2)", "AcqRel where it is taken out";
     OHugeZero = Ordering "O-huge-zero", "x86/huge_zero.rs, get (O1)", "Acquire where the huge zero page is found";
     OFirstHugeZero = Ordering "O-first-huge-zero", "x86/huge_zero.rs, get_or_alloc (O1)", "AcqRel where it is made";
 }

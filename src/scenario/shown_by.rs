@@ -12,6 +12,13 @@ pub enum Shown {
         /// The invariant that falls, or what is found instead.
         falls: &'static str,
     },
+    /// A scenario fails without it on loom, which knows stale reads; no interleaving shows it.
+    OnLoom {
+        /// The scenario.
+        scenario: &'static str,
+        /// The invariant that falls.
+        falls: &'static str,
+    },
     /// No scenario does.
     Never {
         /// Why not.
@@ -21,6 +28,10 @@ pub enum Shown {
 
 const fn by(scenario: &'static str, falls: &'static str) -> Shown {
     Shown::By { scenario, falls }
+}
+
+const fn on_loom(scenario: &'static str, falls: &'static str) -> Shown {
+    Shown::OnLoom { scenario, falls }
 }
 
 const fn never(because: &'static str) -> Shown {
@@ -106,6 +117,48 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::OBeginRead, never("the folio lock, which goes from one to the other, orders the same")),
     (Variant::OEndRead, never("the folio lock, which goes from one to the other, orders the same")),
     (Variant::OMark, never("what hardware marks is read by who takes the entry out, and data is ordered by the flush")),
+    (Variant::OrderWithAdders, on_loom("shmem-truncate", "D42")),
+    (Variant::M3, by("huge-small", "D1")),
+    (Variant::M3Zero, by("huge-zero", "D1")),
+    (Variant::SetPmdNone, never("whoever fills the entry has a page of the same folio, and so its lock")),
+    (Variant::M6, by("huge-accessed-split", "D23")),
+    (Variant::M8, by("huge-accessed-zap", "D27")),
+    (Variant::HugeWpSame, by("huge-wp-split", "D23")),
+    (Variant::HugeWpSameAgain, by("huge-wp-migrate", "D9")),
+    (Variant::HugeWpCount, by("huge-fork-write", "D27")),
+    (Variant::CopyFirst44, by("huge-cow-two-threads-4.4", "D15")),
+    (Variant::CopySame44, by("huge-cow-two-threads-4.4", "D1")),
+    (Variant::FallbackSame44, by("huge-cow-two-threads-4.4", "D15")),
+    (Variant::M35Huge, by("huge-migrate-read", "D14")),
+    (Variant::HugeMigrateSame, by("huge-migrate-split", "D21")),
+    (
+        Variant::HugeMigrateCount,
+        never("who refers to a folio that one entry maps is another mover, which fails to get the folio lock"),
+    ),
+    (Variant::HugeArriveSame, by("huge-migrate-split", "D44")),
+    (Variant::M66, by("huge-accessed-split", "D40")),
+    (Variant::TruncateWaitsForPml, by("huge-shmem-zap-truncate", "D24")),
+    (Variant::VmaStartWrite, by("fault-munmap", "D49")),
+    (Variant::HugetlbMutex, by("hugetlb-two-faults", "D57")),
+    (Variant::HugetlbVmaLock, by("hugetlb-dontneed", "not declared")),
+    (Variant::HugetlbNone, never("the fault mutex keeps everybody away who could fill the entry")),
+    (Variant::HugetlbStable, never("the fault mutex keeps everybody away who could fill the entry")),
+    (Variant::HugetlbSame, by("hugetlb-wp-dontneed", "D24")),
+    (Variant::HugetlbCopySame, by("hugetlb-cow-dontneed", "D14")),
+    (Variant::HugetlbUnmapSame, by("hugetlb-cow-unmaps-dontneed", "livelock")),
+    (Variant::HugetlbUnmapped, by("hugetlb-cow-unmaps", "D38")),
+    (Variant::HugetlbFlush, by("hugetlb-cow-flush", "D38")),
+    (Variant::HugetlbUnmapFlush, by("hugetlb-cow-unmaps", "D38")),
+    (Variant::OEntireMapcount, never("who finds one mapping left changes nothing but its own entry")),
+    (Variant::OLastHugeMapping, never("who finds one mapping left changes nothing but its own entry")),
+    (Variant::OSetPmd, by("huge-small", "D14")),
+    (Variant::OExchangePmd, never("the lock of the table and the flush that follows order the same")),
+    (Variant::OSetHugePte, by("hugetlb-two-faults", "D14")),
+    (
+        Variant::OReadHugePte,
+        never("whoever acts on an entry that it read without the lock takes the lock and looks again"),
+    ),
+    (Variant::OClearHugePte, never("the lock of the table and the flush that follows order the same")),
 ];
 
 /// How it is known that this is needed.
@@ -123,6 +176,9 @@ pub const fn never_lost(variant: Variant) -> Option<&'static str> {
         Variant::M10 => Some("no actor unlinks a table while faults run: collapse will"),
         Variant::M22 => Some("whoever refers to an anonymous page holds the lock of its table; GUP-fast would not"),
         Variant::InvalidateLock => Some("no actor takes a page's contents away again"),
+        Variant::HugeMigrateCount => Some("who refers to such a folio is another mover, which fails to get its lock"),
+        Variant::HugetlbNone | Variant::HugetlbStable => Some("the fault mutex keeps everybody away who could fill it"),
+        Variant::SetPmdNone => Some("whoever fills the entry has a page of the same folio, and so its lock"),
         _ => None,
     }
 }

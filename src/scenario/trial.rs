@@ -41,15 +41,21 @@ pub struct Killed {
 /// Plays the library without `variant` until a scenario notices; each scenario has so many executions at most. The
 /// scenario that is known to notice comes first, then the others.
 pub fn try_variant(variant: Variant, budget: u64, jobs: usize, watch: &Watch) -> Trial {
-    let first = match shown_by(variant) {
-        Shown::By { scenario, .. } => Some(scenario),
-        Shown::Never { .. } => None,
+    let (first, on_loom) = match shown_by(variant) {
+        Shown::By { scenario, .. } => (Some(scenario), false),
+        Shown::OnLoom { scenario, .. } => (Some(scenario), true),
+        Shown::Never { .. } => (None, false),
     };
-    let (known, others): (Vec<_>, Vec<_>) = library().partition(|scenario| Some(scenario.name) == first);
+    let (known, others): (Vec<&'static Scenario>, Vec<_>) =
+        library().partition(|scenario| Some(scenario.name) == first);
     let mut trial = Trial { variant, killed: None, scenarios: 0, undecided: 0, executions: 0, elapsed: Duration::ZERO };
     for scenario in known.into_iter().chain(others) {
         let part = Part { budget: Some(budget), ..Part::whole(jobs) };
-        let engine = Engine::Interleaver { search: Search::Everything };
+        let engine = if on_loom && Some(scenario.name) == first {
+            Engine::Loom { preemptions: None }
+        } else {
+            Engine::Interleaver { search: Search::Everything }
+        };
         let report = check_without(scenario, Some(variant), engine, part, watch);
         trial.scenarios += 1;
         trial.executions += report.executions;

@@ -1,7 +1,7 @@
 //! A huge entry that needs no new page: marked as used, or given its rights back (`huge_pmd_set_accessed`,
 //! `do_huge_pmd_numa_page`).
 
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PmdVal};
 
 use crate::mm::fault_flags::FaultFlags;
@@ -16,7 +16,7 @@ pub(super) fn huge_pmd_set_accessed<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PmdV
     enter::<P>("huge_pmd_set_accessed", format_args!("pmd={}, {orig}", vmf.pmd)).run(
         || {
             let mut pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
-            if pmd.get() != orig {
+            if !recheck::<P>(Variant::M6, || pmd.get() == orig) {
                 changed(pmd);
                 return vmf.handled();
             }
@@ -36,7 +36,7 @@ pub(super) fn do_huge_pmd_numa_page<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PmdV
     enter::<P>("do_huge_pmd_numa_page", format_args!("pmd={}, {orig}", vmf.pmd)).run(
         || {
             let mut pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
-            if pmd.get() != orig {
+            if !recheck::<P>(Variant::M8, || pmd.get() == orig) {
                 changed(pmd);
                 return vmf.handled();
             }

@@ -7,7 +7,7 @@
 //! the re-test and the entry; `khugepaged_enter_vma`.
 
 use crate::phys::{AnonVmaId, CpuId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PmdVal};
 
 use crate::mm::anon_vma::{Prepared, vmf_anon_prepare};
@@ -43,7 +43,7 @@ fn map_huge_zero<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
     };
     let mut pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
     // The re-test under the lock (M3).
-    if pmd.get().is_none() {
+    if recheck::<P>(Variant::M3Zero, || pmd.get().is_none()) {
         // The huge zero page has no reference, no mapcount and no RSS to count; it is known by its frame.
         pmd.deposit(table);
         pmd.set(PmdVal::huge(zero, vmf.vma().page_prot()));
@@ -64,7 +64,7 @@ fn map_new_folio<'m, P: Platform>(vmf: Vmf<'m, P>, anon_vma: AnonVmaId) -> HugeF
     };
     let mut pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
     // The re-test under the lock (M3): without it a linked table, with what it maps, is lost.
-    if pmd.get().is_none() {
+    if recheck::<P>(Variant::M3, || pmd.get().is_none()) {
         folio_add_new_anon_rmap_pmd(&vmf, folio, anon_vma);
         memory.add_to_lru(cpu, folio);
         pmd.deposit(table);

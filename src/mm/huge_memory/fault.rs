@@ -53,7 +53,7 @@ fn huge_pmd_fault_6_12<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
         PmdState::None | PmdState::Table(_) => HugeFault::Fallback(vmf),
         PmdState::NotATable => {
             remark::<P>(format_args!("the snapshot of the PMD is {orig}: a huge page under migration"));
-            pmd_migration_entry_wait(&vmf);
+            pmd_migration_entry_wait(&vmf, orig);
             HugeFault::Done(vmf.handled())
         }
         PmdState::Huge(_) => {

@@ -26,7 +26,7 @@
 
 use crate::locks::SpinGuard;
 use crate::phys::Pfn;
-use crate::platform::{AtomicWord, Ordering, Platform, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, ordering, remark};
 use crate::x86::{EntryFlags, PmdVal, level_name};
 
 use crate::mm::entry_at::EntryAt;
@@ -56,7 +56,7 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
     pub fn set(&mut self, pmd: PmdVal) {
         self.assert_mapped(pmd);
         // ORDER O1: pairs with `pmdp_get_lockless` and the hardware walk.
-        self.mm.entry(self.at).store(pmd.bits(), Ordering::Release);
+        self.mm.entry(self.at).store(pmd.bits(), ordering::<P>(Variant::OSetPmd, Ordering::Release));
         remark::<P>(format_args!("{}[{}] = {pmd}", level_name(self.at.level), self.at.index));
     }
 
@@ -71,7 +71,9 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
     /// Replaces the entry and returns what it held last (`pmdp_establish`, `pmdp_huge_get_and_clear`).
     pub fn exchange(&mut self, pmd: PmdVal) -> PmdVal {
         // ORDER O2: after this, hardware finds nothing to mark.
-        let old = PmdVal::from_bits(self.mm.entry(self.at).swap(pmd.bits(), Ordering::AcqRel));
+        let old = PmdVal::from_bits(
+            self.mm.entry(self.at).swap(pmd.bits(), ordering::<P>(Variant::OExchangePmd, Ordering::AcqRel)),
+        );
         remark::<P>(format_args!("{}[{}] = {pmd}, was {old}", level_name(self.at.level), self.at.index));
         old
     }

@@ -21,7 +21,7 @@
 //! kept.
 
 use crate::phys::{OutOfMemory, Page, Pfn};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{AccessedBit, DirtyBit, EntryFlags, PmdState, PmdVal, SwapEntry, SwapType, VirtAddr};
 
 use crate::mm::entry_at::EntryAt;
@@ -90,7 +90,7 @@ fn lock_and_move<P: Platform>(
     let mut moved = Migrated::Kept;
     if set_pmd_migration_entry(mm, at, old) {
         // The one reference left is the mover's.
-        if page.refcount_after_puts() == 1 {
+        if recheck::<P>(Variant::HugeMigrateCount, || page.refcount_after_puts() == 1) {
             memory.copy_huge(new, old);
             set_anon(memory, new, page.mapping(), page.index());
             moved = Migrated::Moved;
@@ -115,7 +115,8 @@ fn set_pmd_migration_entry<P: Platform>(mm: &Mm<P>, at: EntryAt, old: Pfn) -> bo
             // First this, which a split takes down after it has counted the small entries.
             let mapcount = page.entire_mapcount_after_removals();
             let small: i64 = mm.memory().frames_of_folio(old).map(|frame| mm.memory().page(frame).mapcount()).sum();
-            if pmd.get().state() != PmdState::Huge(old) || mapcount != 1 || small != 0 {
+            let same = || pmd.get().state() == PmdState::Huge(old) && mapcount == 1 && small == 0;
+            if !recheck::<P>(Variant::HugeMigrateSame, same) {
                 remark::<P>(format_args!("the page is no longer mapped here as a whole, or is mapped elsewhere, too"));
                 return false;
             }
@@ -172,11 +173,11 @@ fn remove_migration_pmd<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, at: EntryAt, old:
         || {
             let mut pmd = LockedPmd::lock(mm, at);
             let marked = pmd.get();
-            if under_migration(marked) != Some(old) {
+            if !recheck::<P>(Variant::HugeArriveSame, || under_migration(marked) == Some(old)) {
                 remark::<P>(format_args!("the entry was zapped or split meanwhile"));
                 return false;
             }
-            let swap = SwapEntry::from_pte(marked.as_pte()).expect("an entry under migration");
+            let swap = SwapEntry::from_pte(marked.as_pte()).expect("D44: the entry is still under migration");
             let page = mm.memory().page(now);
             page.get();
             page.add_entire_mapcount(1);

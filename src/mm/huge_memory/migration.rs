@@ -1,7 +1,7 @@
 //! Waiting for a huge page that is being moved (`pmd_migration_entry_wait`).
 
 use crate::phys::{PageState, Pfn};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{PmdState, PmdVal, SwapEntry};
 
 use crate::mm::mm_struct::Mm;
@@ -15,11 +15,16 @@ use super::locked_pmd::LockedPmd;
 /// Linux queues on the folio before it releases the lock of the table, and takes no reference, which would keep the
 /// folio from being moved. Here the lock bit stands beside the frame and outlives the folio: if the frame is another
 /// folio's by then, this waits longer than it had to.
-pub(in crate::mm) fn pmd_migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>) {
+pub(in crate::mm) fn pmd_migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>, seen: PmdVal) {
     enter::<P>("pmd_migration_entry_wait", format_args!("pmd={}", vmf.pmd)).run(
         || {
             let pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
-            let Some(folio) = under_migration(pmd.get()) else {
+            let mut moving = under_migration(seen);
+            recheck::<P>(Variant::M35Huge, || {
+                moving = under_migration(pmd.get());
+                moving.is_some()
+            });
+            let Some(folio) = moving else {
                 remark::<P>(format_args!("the migration is over"));
                 return;
             };

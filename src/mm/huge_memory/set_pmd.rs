@@ -2,11 +2,11 @@
 //!
 //! # Invariants
 //! - I1 (D41). The folio is locked, and the file's.
-//! - I2 (D2, M4). The entry is tested again under its lock: another fault may have linked a table, or was as fast.
+//! - I2 (D2). The entry is tested again under its lock: another fault may have linked a table, or was as fast.
 //! - I3 (D9). On x86 no table is deposited: what is split is cleared, and faulted in again page by page.
 
 use crate::phys::Pfn;
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PmdVal};
 
 use crate::mm::RssKind;
@@ -50,7 +50,7 @@ pub(in crate::mm) fn do_set_pmd<P: Platform>(vmf: &Vmf<'_, P>, page: Pfn, write:
             file.mapping().assert_installable(vmf.mm, head, file.index(huge_start::<P>(vmf.address)));
             let mut pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
             // The re-test under the lock (I2).
-            if !pmd.get().is_none() {
+            if !recheck::<P>(Variant::SetPmdNone, || pmd.get().is_none()) {
                 remark::<P>(format_args!("another fault came first: the PMD is {} now", pmd.get()));
                 return SetPmd::Fallback;
             }

@@ -12,7 +12,7 @@
 //! - I3 (D11). Until it is linked nobody else can reach the table, so its entries are set without its lock.
 
 use crate::phys::{Mapping, Pfn};
-use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, lacks, remark};
 use crate::x86::{EntryFlags, PmdVal, PteVal, SwapEntry};
 
 use crate::mm::entry_at::EntryAt;
@@ -49,7 +49,7 @@ fn split_locked<P: Platform>(mm: &Mm<P>, pmd: &mut LockedPmd<'_, P>) {
         return split_file(mm, pmd);
     }
     // I1. From here on hardware sets no more marks, so these are the last.
-    let old = pmd.invalidate();
+    let old = if lacks::<P>(Variant::M66) { pmd.get() } else { pmd.invalidate() };
     count_pages(mm, old.pfn());
     let table = pmd.withdraw();
     fill(mm, table, |number| small_entry(old, number));

@@ -4,7 +4,7 @@
 //! that it writes to.
 
 use crate::phys::Mapping;
-use crate::platform::{Platform, enter};
+use crate::platform::{Platform, Variant, enter, recheck};
 use crate::x86::{EntryFlags, PmdVal};
 
 use crate::mm::fault_flags::FaultFlags;
@@ -64,7 +64,7 @@ enum Reuse {
 
 fn try_reuse<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal) -> Reuse {
     let pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
-    if pmd.get() != orig {
+    if !recheck::<P>(Variant::HugeWpSame, || pmd.get() == orig) {
         changed(pmd);
         return Reuse::Changed;
     }
@@ -74,7 +74,8 @@ fn try_reuse<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal) -> Reuse {
     }
     let Some(pmd) = lock_folio(vmf, pmd, orig) else { return Reuse::Changed };
     // Who held the folio lock may have made it exclusive meanwhile. There is no swap cache to drop references from.
-    let is_ours = page.is_anon_exclusive() || page.refcount_after_puts() == 1;
+    let is_last = || recheck::<P>(Variant::HugeWpCount, || page.refcount_after_puts() == 1);
+    let is_ours = page.is_anon_exclusive() || is_last();
     if is_ours {
         let anon_vma = vmf.vma().anon_vma().expect("a VMA that maps an anonymous page has one");
         set_anon(vmf.mm.memory(), orig.pfn(), Mapping::Anon(anon_vma.id()), page.index());
@@ -96,7 +97,7 @@ fn lock_folio<'m, P: Platform>(vmf: &Vmf<'m, P>, pmd: LockedPmd<'m, P>, orig: Pm
     drop(pmd);
     page.folio().lock().lock();
     let pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
-    if pmd.get() != orig {
+    if !recheck::<P>(Variant::HugeWpSameAgain, || pmd.get() == orig) {
         changed(pmd);
         page.folio().lock().unlock();
         memory.put_page(vmf.task.cpu(), orig.pfn());

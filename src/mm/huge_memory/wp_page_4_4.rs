@@ -3,13 +3,13 @@
 //! not even those, it is split and only the page that is written to is copied.
 //!
 //! # Invariants
-//! - I1 (D15, M7). A copy is made without a lock, so the entry is compared again before it is replaced.
+//! - I1 (D15). A copy is made without a lock, so the entry is compared again before it is replaced.
 //! - I2 (M20). The entry is empty, and every CPU interrupted, before another one shows the copy.
 //!
 //! A read of the empty entry meanwhile leads to the lock of the table, behind which the copy is found.
 
 use crate::phys::{OutOfMemory, PageState, Pfn};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PmdVal, PteVal};
 
 use crate::mm::rmap::folio_add_new_anon_rmap_at;
@@ -54,7 +54,7 @@ enum Source {
 fn wp_folio<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PmdVal) -> HugeFault<'m, P> {
     let (memory, cpu) = (vmf.mm.memory(), vmf.task.cpu());
     let mut pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
-    if pmd.get() != orig {
+    if !recheck::<P>(Variant::CopyFirst44, || pmd.get() == orig) {
         changed(pmd);
         return HugeFault::Done(vmf.handled());
     }
@@ -92,7 +92,7 @@ fn copy<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal, source: Source) -> Result<(
     }
     let mut pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
     // pmd_same (I1).
-    if pmd.get() != orig {
+    if !recheck::<P>(Variant::CopySame44, || pmd.get() == orig) {
         changed(pmd);
         memory.put_page(cpu, mine);
         return Ok(());
@@ -127,7 +127,7 @@ fn do_huge_pmd_wp_page_fallback<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal) -> 
             }
             let mut pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
             // pmd_same (I1).
-            if pmd.get() != orig {
+            if !recheck::<P>(Variant::FallbackSame44, || pmd.get() == orig) {
                 changed(pmd);
                 mine.into_iter().for_each(|page| memory.put_page(cpu, page));
                 return Ok(());

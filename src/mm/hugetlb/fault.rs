@@ -18,7 +18,7 @@ use crate::mm::task::Task;
 use crate::mm::vm_flags::VmFlags;
 use crate::mm::vmf::{FaultError, VmFault, Vmf};
 use crate::phys::{OutOfMemory, Pfn};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PmdState, PmdVal, VirtAddr};
 
 use super::fault_mutex::FaultLocks;
@@ -48,7 +48,7 @@ pub(in crate::mm) fn hugetlb_fault<'m, P: Platform>(
             match orig.state() {
                 PmdState::None => hugetlb_no_page(vmf, locks, orig),
                 PmdState::Huge(folio) => present(vmf, locks, orig, folio),
-                PmdState::NotATable => under_migration(vmf, locks),
+                PmdState::NotATable => under_migration(vmf, locks, orig),
                 PmdState::Table(table) => panic!("D2: {start} of a hugetlb mapping has the table {table}"),
             }
         },
@@ -57,9 +57,9 @@ pub(in crate::mm) fn hugetlb_fault<'m, P: Platform>(
 }
 
 /// Waits without the mutex, which others need meanwhile. Nobody moves these folios yet.
-fn under_migration<'m, P: Platform>(vmf: Vmf<'m, P>, mut locks: FaultLocks<'m, P>) -> VmFault<'m, P> {
+fn under_migration<'m, P: Platform>(vmf: Vmf<'m, P>, mut locks: FaultLocks<'m, P>, orig: PmdVal) -> VmFault<'m, P> {
     locks.release_mutex();
-    pmd_migration_entry_wait(&vmf);
+    pmd_migration_entry_wait(&vmf, orig);
     vmf.handled()
 }
 
@@ -70,7 +70,7 @@ fn present<'m, P: Platform>(vmf: Vmf<'m, P>, mut locks: FaultLocks<'m, P>, orig:
     let cached = copies.then(|| filemap_lock_hugetlb_folio(&vmf)).flatten();
     let ptl = HugePteLock::lock(memory, vmf.pmd);
     // pte_same: whoever unmaps a page need not hold the mutex, nor, where the VMA has none, its lock.
-    if !ptl.is_still(orig) {
+    if !recheck::<P>(Variant::HugetlbSame, || ptl.is_still(orig)) {
         drop(ptl);
         cached.into_iter().for_each(|cached| put_cached(&vmf, cached));
         return vmf.handled();

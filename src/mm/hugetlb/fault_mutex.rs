@@ -3,7 +3,7 @@
 use crate::locks::{OwnedReadGuard, SpinGuard};
 use crate::mm::vma::Vma;
 use crate::phys::Hstate;
-use crate::platform::Platform;
+use crate::platform::{Platform, Variant, lacks};
 use crate::x86::VirtAddr;
 
 use super::file::vma_hugecache_offset;
@@ -17,7 +17,7 @@ pub(super) struct FaultLocks<'m, P: Platform> {
 impl<'m, P: Platform> FaultLocks<'m, P> {
     /// Waits for both (`mutex_lock`, `hugetlb_vma_lock_read`).
     pub(super) fn take(hstate: &'m Hstate<P>, vma: &Vma<P>, address: VirtAddr) -> Self {
-        let mutex = Some(hstate.fault_mutex(hash(vma, address)).lock());
+        let mutex = (!lacks::<P>(Variant::HugetlbMutex)).then(|| hstate.fault_mutex(hash(vma, address)).lock());
         Self { vma_lock: vma.hugetlb().read_lock(), mutex }
     }
 

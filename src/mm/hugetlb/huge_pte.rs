@@ -16,7 +16,7 @@ use crate::mm::task::Task;
 use crate::mm::vma::Vma;
 use crate::mm::walk::pmd_of;
 use crate::phys::{OutOfMemory, Pfn, PhysMem};
-use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, ordering, remark};
 use crate::x86::{EntryFlags, PmdVal, TableVal, VirtAddr, level_name};
 
 /// The entry of an address, with the tables above it.
@@ -30,7 +30,9 @@ pub(super) fn hugetlb_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address:
     let mut at = EntryAt::of::<P>(root, P::GEOMETRY.levels, address);
     while at.level > 2 {
         // ORDER O1: pairs with `link_table`.
-        let entry = TableVal::from_bits(memory.word(at.table, at.index).load(Ordering::Acquire));
+        let entry = TableVal::from_bits(
+            memory.word(at.table, at.index).load(ordering::<P>(Variant::OReadHugePte, Ordering::Acquire)),
+        );
         at = EntryAt::of::<P>(entry.target()?, at.level - 1, address);
     }
     Some(at)
@@ -77,14 +79,19 @@ impl<'m, P: Platform> HugePteLock<'m, P> {
             assert!(mapcount > 0, "D23: the entry {entry} shows a folio that is not counted as mapped");
         }
         // ORDER O1: pairs with `peek` and the hardware walk.
-        self.memory.word(self.at.table, self.at.index).store(entry.bits(), Ordering::Release);
+        self.memory
+            .word(self.at.table, self.at.index)
+            .store(entry.bits(), ordering::<P>(Variant::OSetHugePte, Ordering::Release));
         self.tell(entry);
     }
 
     /// Empties the entry and returns what it held last (`huge_ptep_get_and_clear`).
     pub(super) fn clear(&mut self) -> PmdVal {
         // ORDER O2: after this, hardware finds nothing to mark.
-        let old = self.memory.word(self.at.table, self.at.index).swap(0, Ordering::AcqRel);
+        let old = self
+            .memory
+            .word(self.at.table, self.at.index)
+            .swap(0, ordering::<P>(Variant::OClearHugePte, Ordering::AcqRel));
         self.tell(PmdVal::from_bits(0));
         PmdVal::from_bits(old)
     }

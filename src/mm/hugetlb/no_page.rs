@@ -8,7 +8,7 @@ use crate::mm::fault_flags::FaultFlags;
 use crate::mm::vm_flags::VmFlags;
 use crate::mm::vmf::{FaultError, VmFault, Vmf};
 use crate::phys::{AnonVmaId, Pfn, PoolEmpty};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::PmdVal;
 
 use super::fault_mutex::FaultLocks;
@@ -97,7 +97,9 @@ fn new_folio<P: Platform>(vmf: &Vmf<'_, P>) -> Result<NewFolio, PoolEmpty> {
 /// Nothing is left: SIGBUS, unless the entry is no longer empty, which migration could bring about without the mutex
 /// (`hugetlb_pte_stable`).
 fn pool_empty<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PmdVal) -> VmFault<'m, P> {
-    let is_stable = HugePteLock::lock(vmf.mm.memory(), vmf.pmd).is_still(orig);
+    let entry = HugePteLock::lock(vmf.mm.memory(), vmf.pmd);
+    let is_stable = recheck::<P>(Variant::HugetlbStable, || entry.is_still(orig));
+    drop(entry);
     if is_stable { vmf.failed(FaultError::Sigbus) } else { vmf.handled() }
 }
 
@@ -110,7 +112,7 @@ fn install<'m, P: Platform>(
 ) -> VmFault<'m, P> {
     let memory = vmf.mm.memory();
     let mut ptl = HugePteLock::lock(memory, vmf.pmd);
-    if !ptl.is_still(orig) {
+    if !recheck::<P>(Variant::HugetlbNone, || ptl.is_still(orig)) {
         drop(ptl);
         back_out(&vmf, found);
         return vmf.handled();

@@ -11,7 +11,7 @@ use crate::mm::vm_flags::VmFlags;
 use crate::mm::vma::Vma;
 use crate::mm::vmf::Vmf;
 use crate::phys::{Pfn, PhysMem};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, lacks, remark};
 use crate::x86::VirtAddr;
 
 use super::file::{huge_bytes, vma_hugecache_offset};
@@ -73,7 +73,9 @@ fn unmap_one<P: Platform>(memory: &PhysMem<P>, vma: &Vma<P>, root: Pfn, address:
             remark::<P>(format_args!("{address} shows another folio"));
             return None;
         }
-        vma.hugetlb().set_unmapped();
+        if !lacks::<P>(Variant::HugetlbUnmapped) {
+            vma.hugetlb().set_unmapped();
+        }
     }
     let old = entry.clear();
     if old.as_pte().is_dirty() {
@@ -100,7 +102,9 @@ pub(super) fn unmap_ref_private<P: Platform>(vmf: &Vmf<'_, P>, folio: Pfn) {
                 if vma.contains(address) {
                     let range = (address, address.offset(huge_bytes::<P>()));
                     let folios = unmap_hugepage_range(memory, vma, range, Only::Folio(folio));
-                    vmf.mm.machine().shoot_down();
+                    if !lacks::<P>(Variant::HugetlbUnmapFlush) {
+                        vmf.mm.machine().shoot_down();
+                    }
                     folios.into_iter().for_each(|folio| memory.put_page(cpu, folio));
                 }
             }

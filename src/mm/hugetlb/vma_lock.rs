@@ -15,7 +15,7 @@ use crate::locks::{OwnedReadGuard, OwnedRwSem};
 use crate::mm::generation::Generation;
 use crate::mm::mm_struct::Mm;
 use crate::mm::vm_flags::VmFlags;
-use crate::platform::{Arc, AtomicWord, Ordering, Platform, Tally};
+use crate::platform::{Arc, AtomicWord, Ordering, Platform, Tally, Variant, lacks};
 
 use super::resv_map::ResvMap;
 
@@ -94,6 +94,7 @@ impl<P: Platform> HugetlbVma<P> {
 
     fn lock(&self) -> Option<&OwnedRwSem<P>> {
         match (self.generation, &self.owned) {
+            (Generation::G6, _) if lacks::<P>(Variant::HugetlbVmaLock) => None,
             (Generation::G2, _) => None,
             (Generation::G6, Some(owned)) => Some(owned.lock()),
             (Generation::G6, None) => self.shared_lock.as_ref(),

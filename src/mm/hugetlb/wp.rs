@@ -21,7 +21,7 @@ use crate::mm::fault_flags::FaultFlags;
 use crate::mm::vm_flags::VmFlags;
 use crate::mm::vmf::{FaultError, VmFault, Vmf};
 use crate::phys::{AnonVmaId, Mapping, Pfn, PoolEmpty};
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Platform, Variant, enter, lacks, recheck, remark};
 use crate::x86::{EntryFlags, PmdVal};
 
 use super::fault_mutex::FaultLocks;
@@ -100,7 +100,7 @@ fn private<'m, P: Platform>(
         unmap_ref_private(&vmf, old);
         *locks = FaultLocks::take(memory.hstate(), vmf.vma(), vmf.address);
         ptl = HugePteLock::lock(memory, vmf.pmd);
-        if !ptl.is_still(orig) {
+        if !recheck::<P>(Variant::HugetlbUnmapSame, || ptl.is_still(orig)) {
             return vmf.handled();
         }
     }
@@ -131,7 +131,7 @@ fn copy_and_replace<'m, P: Platform>(
     memory.page(new.folio).folio().set_uptodate();
     let mut ptl = HugePteLock::lock(memory, vmf.pmd);
     // pte_same (I2).
-    if !ptl.is_still(orig) {
+    if !recheck::<P>(Variant::HugetlbCopySame, || ptl.is_still(orig)) {
         drop(ptl);
         restore_reserve_on_error(&vmf, new, reserve);
         memory.put_page(cpu, old);
@@ -153,7 +153,9 @@ fn huge_ptep_clear_flush<P: Platform>(vmf: &Vmf<'_, P>, ptl: &mut HugePteLock<'_
     enter::<P>("huge_ptep_clear_flush", format_args!("address={}", vmf.address)).run(
         || {
             ptl.clear();
-            vmf.mm.machine().shoot_down();
+            if !lacks::<P>(Variant::HugetlbFlush) {
+                vmf.mm.machine().shoot_down();
+            }
         },
         |()| String::new(),
     );
