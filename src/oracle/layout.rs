@@ -25,8 +25,8 @@ pub struct Layout {
     pub huge: BTreeMap<VirtAddr, PmdVal>,
     /// Those of them that map a folio of the hugetlb pool.
     pub hugetlb: BTreeSet<VirtAddr>,
-    /// PMD tables, with how many of their entries map a huge page of anonymous memory that is not of the pool: each has a
-    /// deposit.
+    /// PMD tables, with how many of their entries map a huge page of anonymous memory that is not of the pool: each has
+    /// a deposit.
     pub pmd_tables: BTreeMap<Pfn, usize>,
     /// Tables that are deposited for huge entries.
     pub deposits: Vec<Pfn>,

@@ -170,17 +170,20 @@ pub fn shown_by(variant: Variant) -> Shown {
     known.unwrap_or_else(|| panic!("nobody has said who notices {}", variant.name())).1
 }
 
+/// Re-checks that never lose their race, with the reason.
+const NEVER_LOST: &[(Variant, &str)] = &[
+    (Variant::M10, "no actor unlinks a table while faults run: collapse will"),
+    (Variant::M22, "whoever refers to an anonymous page holds the lock of its table; GUP-fast would not"),
+    (Variant::InvalidateLock, "no actor takes a page's contents away again"),
+    (Variant::HugeMigrateCount, "who refers to such a folio is another mover, which fails to get its lock"),
+    (Variant::HugetlbNone, "the fault mutex keeps everybody away who could fill it"),
+    (Variant::HugetlbStable, "the fault mutex keeps everybody away who could fill it"),
+    (Variant::SetPmdNone, "whoever fills the entry has a page of the same folio, and so its lock"),
+];
+
 /// Why a re-check never loses its race, if it does not.
-pub const fn never_lost(variant: Variant) -> Option<&'static str> {
-    match variant {
-        Variant::M10 => Some("no actor unlinks a table while faults run: collapse will"),
-        Variant::M22 => Some("whoever refers to an anonymous page holds the lock of its table; GUP-fast would not"),
-        Variant::InvalidateLock => Some("no actor takes a page's contents away again"),
-        Variant::HugeMigrateCount => Some("who refers to such a folio is another mover, which fails to get its lock"),
-        Variant::HugetlbNone | Variant::HugetlbStable => Some("the fault mutex keeps everybody away who could fill it"),
-        Variant::SetPmdNone => Some("whoever fills the entry has a page of the same folio, and so its lock"),
-        _ => None,
-    }
+pub fn never_lost(variant: Variant) -> Option<&'static str> {
+    NEVER_LOST.iter().find(|(known, _)| *known == variant).map(|(_, why)| *why)
 }
 
 #[cfg(test)]

@@ -170,9 +170,9 @@ impl<P: Platform> AddressSpace<P> {
         &self.slots[first as usize..][..P::GEOMETRY.entries()]
     }
 
-    /// The lock of the slots. Linux takes it for every change; here only shared memory does, where a huge folio has many
-    /// slots, and where who adds a page looks at the size afterwards. (For a file on a disk the invalidate lock orders
-    /// the two.)
+    /// The lock of the slots. Linux takes it for every change; here only shared memory does, where a huge folio has
+    /// many slots, and where who adds a page looks at the size afterwards. (For a file on a disk the invalidate lock
+    /// orders the two.)
     pub(super) fn lock_slots(&self) -> Option<SpinGuard<'_, P, ()>> {
         (self.behaviour().fault == FaultOp::Shmem).then(|| self.i_pages.lock())
     }
