@@ -79,7 +79,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "huge-migrate-fork",
         family: "huge_migrate",
-        claim: "a fork that finds a huge page under migration shares it with the child when it has arrived",
+        claim: "a fork before a huge page is moved keeps it in place, and one after it shares the new one with the child",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
         vmas: HUGE,

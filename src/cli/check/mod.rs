@@ -22,7 +22,7 @@ use super::{Exit, usage};
 use bar::Watches;
 use part::PartArgs;
 use report::Style;
-use windows::AllLost;
+use windows::{AllLost, Of};
 
 /// Run the scenario library under a model checker.
 ///
@@ -138,8 +138,9 @@ impl Check {
         let checked = self.check_all(chosen, taken_up);
         let mut exit = self.style().conclude(chosen.len(), &checked);
         if self.windows {
-            let lost = windows::tell(&checked, self.json);
             let is_library = self.names.is_empty() && taken_up.is_none();
+            let of = if is_library { Of::TheLibrary } else { Of::SomeScenarios };
+            let lost = windows::tell(&checked, of, self.json);
             if is_library && lost == AllLost::No && exit == Exit::Holds {
                 self.style().say(format_args!("a window that is never lost: no scenario looks at that race"));
                 exit = Exit::Violated;

@@ -1,7 +1,7 @@
 //! How often each re-check held and how often it lost its race, over all that was checked.
 
 use crate::platform::Variant;
-use crate::platform::variant::{Kind, Windows};
+use crate::platform::variant::{Kind, Window, Windows};
 use crate::scenario::never_lost;
 
 use super::super::output::line;
@@ -14,8 +14,17 @@ pub(super) enum AllLost {
     No,
 }
 
-/// Prints the windows; whether each was lost says something only if the whole library was checked.
-pub(super) fn tell(checked: &[Checked], json: bool) -> AllLost {
+/// How much of the library was checked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    /// All of it: each window should have been lost.
+    TheLibrary,
+    /// Some scenarios: only the windows that they came to are of interest.
+    SomeScenarios,
+}
+
+/// Prints the windows.
+pub(super) fn tell(checked: &[Checked], of: Of, json: bool) -> AllLost {
     let mut windows = Windows::default();
     checked.iter().for_each(|(_, report)| windows.add(&report.windows));
     let rechecks = || Variant::ALL.iter().copied().filter(|variant| variant.kind() == Kind::Recheck);
@@ -25,6 +34,9 @@ pub(super) fn tell(checked: &[Checked], json: bool) -> AllLost {
     }
     for variant in rechecks() {
         let (name, window, removes) = (variant.name(), windows.of(variant), variant.removes());
+        if of == Of::SomeScenarios && window == Window::default() {
+            continue;
+        }
         let why = never_lost(variant).filter(|_| window.lost == 0);
         if window.lost == 0 && why.is_none() {
             all = AllLost::No;
