@@ -269,7 +269,7 @@ impl<P: Platform> AddressSpace<P> {
             return self.remove_huge_folio(memory, head);
         }
         let page = memory.page(pfn);
-        let (index, mapcount) = (page.index(), page.mapcount());
+        let (index, mapcount) = (page.index(), page.mapcount() + page.entire_mapcount());
         assert!(mapcount == 0, "D42: page {pfn} leaves file {} while {mapcount} entries map it", self.id.0);
         // ORDER O1: pairs with `peek`.
         let order = ordering::<P>(Variant::ORemoveFolio, Ordering::AcqRel);

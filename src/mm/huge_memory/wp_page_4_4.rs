@@ -24,6 +24,7 @@ use super::linux_4_4::anon_vma_of;
 use super::locked_pmd::LockedPmd;
 use super::split::fill;
 use super::split_4_4::{split_huge_page, split_huge_page_pmd};
+use super::wp_page::reused;
 
 /// Gives the writer a page that it may write to. 4.4 answers `VM_FAULT_WRITE`, which only GUP reads; here it is 0.
 pub(super) fn do_huge_pmd_wp_page<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PmdVal) -> HugeFault<'m, P> {
@@ -61,9 +62,7 @@ fn wp_folio<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PmdVal) -> HugeFault<'m, P> 
     let page = memory.page(orig.pfn());
     if page.entire_mapcount_after_removals() == 1 {
         remark::<P>(format_args!("no other entry maps the page"));
-        let mut flags = EntryFlags::ACCESSED | EntryFlags::DIRTY | EntryFlags::SOFT_DIRTY;
-        flags.set(EntryFlags::WRITABLE, vmf.vma().flags().contains(VmFlags::WRITE));
-        pmd.set_access_flags(orig, flags);
+        pmd.set_access_flags(orig, reused(&vmf, orig));
         drop(pmd);
         return HugeFault::Done(vmf.handled());
     }
