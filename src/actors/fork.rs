@@ -186,7 +186,8 @@ fn copy_present_pte<P: Platform>(
     to.set(address, copy.without(EntryFlags::ACCESSED));
 }
 
-/// An entry under migration counts as a page of the child, too, and will come back shared (`copy_nonpresent_pte`).
+/// An entry under migration counts as a page of the child, too, and will come back shared (`copy_nonpresent_pte`). No
+/// fork here meets one: whoever moves a page holds the mmap lock to the end.
 fn copy_nonpresent_pte<P: Platform>(
     Copying { child, vma, .. }: &Copying<'_, P>,
     address: VirtAddr,

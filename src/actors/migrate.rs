@@ -2,9 +2,12 @@
 //!
 //! Linux holds the mmap lock only to find the page, and finds its entries again by the reverse map. Here the lock is
 //! held to the end instead, and the caller says where the page is mapped. A huge page that is mapped by small entries
-//! would be moved with all of them; here it is kept.
+//! would be moved with all of them; here it is kept. Linux 4.4 knows no huge entries under migration: a huge page is
+//! split first, and the one page is moved.
+//!
+//! Not modelled: moving a page of the hugetlb pool.
 
-use crate::mm::{LockedTable, Migrated, Mm, Task, find_pmd, migrate_folio, migrate_huge_folio};
+use crate::mm::{Generation, LockedTable, Migrated, Mm, Task, find_pmd, migrate_folio, migrate_huge_folio, split_at};
 use crate::platform::{Platform, enter, remark};
 use crate::x86::VirtAddr;
 
@@ -14,9 +17,20 @@ pub fn migrate<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr) -> Migra
         || {
             let vmas = mm.mmap_lock().read();
             let Some(vma) = vmas.iter().find(|vma| vma.contains(address)) else { return Migrated::Kept };
+            if vma.is_hugetlb() {
+                remark::<P>(format_args!("a page of the pool stays where it is"));
+                return Migrated::Kept;
+            }
             let Some(pmd) = find_pmd(mm, address) else { return Migrated::Kept };
-            let Some(table) = LockedTable::offset_map_lock(mm, pmd) else {
-                return migrate_huge_folio(mm, task, vma, pmd, address);
+            let table = match (LockedTable::offset_map_lock(mm, pmd), mm.generation()) {
+                (Some(table), _) => table,
+                (None, Generation::G6) => return migrate_huge_folio(mm, task, vma, pmd, address),
+                (None, Generation::G2) => {
+                    // `FOLL_SPLIT`.
+                    split_at(mm, task.cpu(), vma, pmd);
+                    let Some(table) = LockedTable::offset_map_lock(mm, pmd) else { return Migrated::Kept };
+                    table
+                }
             };
             let entry = table.get(address);
             if !entry.is_present() || entry.is_special() {

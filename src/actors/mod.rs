@@ -10,6 +10,8 @@ mod fork;
 mod free_pgtables;
 mod gather;
 #[cfg(test)]
+mod huge_fork_tests;
+#[cfg(test)]
 mod huge_tests;
 #[cfg(test)]
 mod hugetlb_tests;

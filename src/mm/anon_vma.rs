@@ -24,7 +24,7 @@ pub struct AnonVma<P: Platform> {
     id: AnonVmaId,
     /// The root table of the address space that it was made for: whose own it is.
     owner: Pfn,
-    /// Its VMAs (`anon_vma->rb_root`), under the root semaphore; the VMA of a forked process has its parent's address,
+    /// Its VMAs (`anon_vma->rb_root`), in the order in which they were linked, under the root semaphore; the VMA of a forked process has its parent's address,
     /// and counts again. Each `anon_vma` has a semaphore of its own: that those of a family share one is not modelled.
     root: RwSem<P, Vec<LinkedVma>>,
 }
@@ -53,12 +53,12 @@ impl<P: Platform> AnonVma<P> {
         self.root.write().push(LinkedVma::of(vma));
     }
 
-    /// Removes a VMA (`unlink_anon_vmas`).
+    /// Removes a VMA (`unlink_anon_vmas`). The others stay in the order in which they were linked.
     pub fn unlink(&self, vma: &Vma<P>) {
         let this = LinkedVma::of(vma);
         let mut linked = self.root.write();
         let place = linked.iter().position(|linked| *linked == this).expect("it was linked");
-        linked.swap_remove(place);
+        linked.remove(place);
     }
 
     /// One of its VMAs is about to start elsewhere.
@@ -71,9 +71,9 @@ impl<P: Platform> AnonVma<P> {
         self.root.write()
     }
 
-    /// Where its VMAs start.
-    pub fn vma_starts(&self) -> Vec<u64> {
-        self.root.read().iter().map(|linked| linked.start).collect()
+    /// Whether this very VMA is one of them: that of a parent or a child, at the same address, is another one.
+    pub fn is_linked(&self, vma: &Vma<P>) -> bool {
+        self.root.read().contains(&LinkedVma::of(vma))
     }
 }
 
@@ -164,5 +164,38 @@ pub(super) fn anon_vma_prepare<P: Platform>(mm: &Mm<P>, task: &Task, vma: &Vma<P
             linked.push(LinkedVma::of(vma));
             mine.id
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::fork;
+    use crate::mm::{Generation, Placement, Process, Protection, mmap};
+    use crate::phys::{CpuId, PhysConfig};
+    use crate::platform::{Arc, Native, X86_64};
+    use crate::x86::{Instruction, Machine, Mode};
+
+    type P = Native<X86_64>;
+
+    #[test]
+    fn a_vma_that_goes_leaves_parents_before_their_children() {
+        let (task, page) = (Task::new(CpuId::new(0)), VirtAddr::user(0x5000));
+        let machine = Machine::boot(&PhysConfig::linux(Pfn::truncate(0x1000), 256, 1)).expect("a little memory");
+        let machine = Arc::new(machine);
+        let new = || Mm::<P>::new(Arc::clone(&machine), Generation::G2, task.cpu()).expect("a frame for the root");
+        let (first, second, third) = (new(), new(), new());
+        let rights = Protection::READ | Protection::WRITE;
+        mmap(&first, Placement::Fixed(page), 0x1000, rights).expect("an empty address space");
+        let _done = Process::new(&first, &task).execute(Mode::User, Instruction::store(page, 1));
+        fork(&first, &second, &task).expect("there is memory");
+        fork(&second, &third, &task).expect("there is memory");
+        let vmas = first.mmap_lock().read();
+        let vma = vmas.iter().next().expect("it is mapped");
+        let anon_vma = vma.anon_vma().expect("the store prepared it");
+        let roots = || anon_vma.root.read().iter().map(|linked| linked.pgd).collect::<Vec<_>>();
+        assert_eq!(roots(), [first.pgd(), second.pgd(), third.pgd()]);
+        anon_vma.unlink(vma);
+        assert_eq!(roots(), [second.pgd(), third.pgd()]);
     }
 }

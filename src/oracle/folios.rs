@@ -162,7 +162,7 @@ pub(super) fn leads_to<P: Platform>(mapping: Mapping, vma: &Vma<P>) -> bool {
         Mapping::None => false,
         Mapping::Anon(id) => {
             let mut anon_vmas = vma.anon_vmas().filter(|anon_vma| anon_vma.id() == id);
-            anon_vmas.any(|anon_vma| anon_vma.vma_starts().contains(&vma.start().bytes()))
+            anon_vmas.any(|anon_vma| anon_vma.is_linked(vma))
         }
         Mapping::File(_) | Mapping::Shmem(_) => vma.file().is_some_and(|file| {
             let mapped = file.mapping().i_mmap().read();
@@ -181,4 +181,38 @@ pub(super) fn zero_page<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String
         evaluated += 1;
     }
     Ok(evaluated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::fork;
+    use crate::mm::{Generation, Mm, Placement, Process, Protection, Task, mmap};
+    use crate::phys::{CpuId, PhysConfig};
+    use crate::platform::{Arc, Native, X86_64};
+    use crate::x86::{Instruction, Machine, Mode};
+
+    type P = Native<X86_64>;
+
+    const PAGE: VirtAddr = VirtAddr::user(0x5000);
+
+    #[test]
+    fn a_childs_vma_is_not_found_by_the_link_of_its_parents() {
+        let task = Task::new(CpuId::new(0));
+        let machine = Machine::boot(&PhysConfig::linux(Pfn::truncate(0x1000), 256, 1)).expect("a little memory");
+        let machine = Arc::new(machine);
+        let new = || Mm::<P>::new(Arc::clone(&machine), Generation::G6, task.cpu()).expect("a frame for the root");
+        let (parent, child) = (new(), new());
+        let rights = Protection::READ | Protection::WRITE;
+        mmap(&parent, Placement::Fixed(PAGE), 0x1000, rights).expect("an empty address space");
+        let _done = Process::new(&parent, &task).execute(Mode::User, Instruction::store(PAGE, 1));
+        fork(&parent, &child, &task).expect("there is memory");
+        let (parents, childs) = (parent.mmap_lock().read(), child.mmap_lock().read());
+        let (vma, copy) = (parents.iter().next().expect("it is mapped"), childs.iter().next().expect("it is copied"));
+        let origin = vma.anon_vma().expect("the store prepared it");
+        let mapping = Mapping::Anon(origin.id());
+        assert_eq!((leads_to(mapping, vma), leads_to(mapping, copy)), (true, true));
+        origin.unlink(copy);
+        assert_eq!((leads_to(mapping, vma), leads_to(mapping, copy)), (true, false));
+    }
 }

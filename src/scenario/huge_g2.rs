@@ -211,18 +211,63 @@ const HOLE: Scenario = Scenario {
     loom: LoomReach::Partly { preemptions: 1 },
 };
 
+/// A huge page, one page of which is moved; another huge page is free, and nobody takes it.
+#[cfg(test)]
+const MOVED: Scenario = Scenario {
+    name: "huge-migrate-4.4",
+    family: "huge_g2",
+    claim: "a huge page of which one page is moved is split before: no entry is ever huge and under migration",
+    shape: ShapeName::TwoLevels,
+    generation: Generation::G2,
+    vmas: HUGE,
+    setup: &[stock_huge(2, 1), stock_huge(0, 1), write(0, 0, 9)],
+    actors: &[],
+    outcomes: &[],
+    loom: LoomReach::Partly { preemptions: 1 },
+};
+
 #[cfg(test)]
 mod tests {
-    use super::HOLE;
+    use super::{HOLE, MOVED};
     use crate::platform::Watch;
     use crate::platform::interleaved::Search;
+    use crate::scenario::definition::{Actor, dontneed, migrate, peek, read};
     use crate::scenario::{Engine, Scenario, Verdict, check};
 
     #[test]
     fn linux_4_4_takes_an_entry_that_a_discard_emptied_for_a_table() {
         static SCENARIO: Scenario = HOLE;
-        let engine = Engine::Interleaver { search: Search::Everything };
-        let verdict = check(&SCENARIO, engine, &Watch::default()).verdict;
+        let verdict = verdict(&SCENARIO);
         assert!(matches!(&verdict, Verdict::Violated(words) if words.contains("M9")), "{verdict:?}");
+    }
+
+    fn verdict(scenario: &'static Scenario) -> Verdict {
+        check(scenario, Engine::Interleaver { search: Search::Everything }, &Watch::default()).verdict
+    }
+
+    #[test]
+    fn a_fault_meets_a_page_that_moves_below_a_table() {
+        static SCENARIO: Scenario = Scenario {
+            actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "R", ops: &[peek(1, 0), read(0, 0)] }],
+            outcomes: &[
+                "M moved; R got EFAULT, read 9; page 0 is M's; page 1 is setup's; +1 -1 pages; +0 -0 tables",
+                "M moved; R read 0, read 9; page 0 is M's; page 1 is setup's; +1 -1 pages; +0 -0 tables",
+            ],
+            ..MOVED
+        };
+        assert_eq!(verdict(&SCENARIO), Verdict::Holds);
+    }
+
+    #[test]
+    fn a_page_that_is_moved_while_its_neighbour_is_discarded_is_split_once() {
+        static SCENARIO: Scenario = Scenario {
+            actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
+            outcomes: &[
+                "M kept; S discarded; page 0 is setup's; +1 -2 pages; +0 -0 tables",
+                "M moved; S discarded; page 0 is M's; +1 -2 pages; +0 -0 tables",
+            ],
+            ..MOVED
+        };
+        assert_eq!(verdict(&SCENARIO), Verdict::Holds);
     }
 }

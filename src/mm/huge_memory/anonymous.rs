@@ -14,6 +14,7 @@ use crate::mm::anon_vma::{Prepared, vmf_anon_prepare};
 use crate::mm::fault_flags::FaultFlags;
 use crate::mm::generation::CowReuse;
 use crate::mm::vm_flags::VmFlags;
+use crate::mm::vma::Vma;
 use crate::mm::vmf::{FaultError, Vmf};
 use crate::mm::walk::new_table;
 
@@ -69,7 +70,7 @@ fn map_new_folio<'m, P: Platform>(vmf: Vmf<'m, P>, anon_vma: AnonVmaId) -> HugeF
         memory.add_to_lru(cpu, folio);
         pmd.deposit(table);
         vmf.mm.add_rss_anon(pages::<P>());
-        pmd.set(writable_huge_entry(&vmf, folio));
+        pmd.set(writable_huge_entry(vmf.vma(), folio));
         drop(pmd);
     } else {
         lost(pmd);
@@ -137,11 +138,11 @@ pub(in crate::mm) fn set_anon<P: Platform>(memory: &PhysMem<P>, folio: Pfn, mapp
 }
 
 /// An entry for a folio that may be written if the VMA may (`maybe_pmd_mkwrite(pmd_mkdirty(mk_huge_pmd(...)))`).
-pub(super) fn writable_huge_entry<P: Platform>(vmf: &Vmf<'_, P>, folio: Pfn) -> PmdVal {
-    let entry = PmdVal::huge(folio, vmf.vma().page_prot() | EntryFlags::ACCESSED);
-    if vmf.vma().flags().contains(VmFlags::WRITE) {
+pub(super) fn writable_huge_entry<P: Platform>(vma: &Vma<P>, folio: Pfn) -> PmdVal {
+    let entry = PmdVal::huge(folio, vma.page_prot() | EntryFlags::ACCESSED);
+    if vma.flags().contains(VmFlags::WRITE) {
         entry.dirty_and_writable()
     } else {
-        entry.with(EntryFlags::DIRTY | EntryFlags::SOFT_DIRTY)
+        entry.with(EntryFlags::SAVED_DIRTY | EntryFlags::SOFT_DIRTY)
     }
 }

@@ -7,15 +7,18 @@
 //! - I3 (D40). The parent's entry is write-protected by an update that keeps what hardware marks in it.
 //!
 //! # Lock order
-//! The lock of the child's PMD table, then the parent's. Nobody else knows the child yet.
+//! The lock of the child's PMD table, then the parent's. Nobody else knows the child yet, but for who splits a huge page
+//! in Linux 4.4: that one finds the child's tables by the reverse map. So both locks are released before it is waited
+//! for.
 //!
 //! Not modelled: a page that somebody has pinned (it is split, and its pages are copied one by one); userfaultfd's
 //! write protection, which the child does not inherit.
 
 use crate::phys::OutOfMemory;
-use crate::platform::{Platform, enter, remark};
+use crate::platform::{Arc, Platform, enter, remark};
 use crate::x86::{EntryFlags, PmdState, PmdVal, make_readable_migration_entry};
 
+use crate::mm::anon_vma::AnonVma;
 use crate::mm::entry_at::EntryAt;
 use crate::mm::generation::Generation;
 use crate::mm::mm_struct::Mm;
@@ -25,7 +28,7 @@ use crate::mm::vma::Vma;
 use crate::mm::walk::new_table;
 
 use super::eligible::pages;
-use super::linux_4_4;
+use super::linux_4_4::{splitters_anon_vma, wait_split_huge_page};
 use super::locked_pmd::LockedPmd;
 use super::migration::under_migration;
 
@@ -63,13 +66,12 @@ pub fn copy_huge_pmd<P: Platform>(
             if under_migration(entry).is_some() {
                 copy_migration_entry(child, &mut parents, &mut childs);
             } else if let PmdState::Huge(head) = entry.state() {
-                if parent.generation() == Generation::G2 {
-                    let Some(still) = linux_4_4::unless_splitting(parent, vma, parents) else {
-                        drop(childs);
-                        parent.memory().free_uncharged(task.cpu(), table);
-                        return Ok(CopiedHuge::NotHuge);
-                    };
-                    parents = still;
+                if let Some(anon_vma) = splitter(parent, vma, entry) {
+                    // The splitter may be about to look into the child's tables, too.
+                    drop((parents, childs));
+                    parent.memory().free_uncharged(task.cpu(), table);
+                    wait_split_huge_page(&anon_vma);
+                    return Ok(CopiedHuge::NotHuge);
                 }
                 // The huge zero page has no reference, no mapcount and no RSS to count.
                 if parent.machine().huge_zero().get() != Some(head) {
@@ -96,7 +98,17 @@ pub fn copy_huge_pmd<P: Platform>(
     )
 }
 
-/// A page under migration counts as the child's, too, and will come back shared.
+/// The `anon_vma` whose lock whoever splits the page holds, if it is being split. What says so in 4.4 is another bit's
+/// meaning today.
+fn splitter<P: Platform>(parent: &Mm<P>, vma: &Vma<P>, entry: PmdVal) -> Option<Arc<AnonVma<P>>> {
+    match parent.generation() {
+        Generation::G2 => splitters_anon_vma(parent, vma, entry),
+        Generation::G6 => None,
+    }
+}
+
+/// A page under migration counts as the child's, too, and will come back shared. No fork here meets one: whoever moves
+/// a page holds the mmap lock to the end.
 fn copy_migration_entry<P: Platform>(child: &Mm<P>, parents: &mut LockedPmd<'_, P>, childs: &mut LockedPmd<'_, P>) {
     let readable = PmdVal::migration(make_readable_migration_entry(parents.get().as_pte()));
     remark::<P>(format_args!("the huge page is under migration"));

@@ -107,7 +107,7 @@ fn __pte_alloc<P: Platform>(vmf: &Vmf<'_, P>) -> Result<(), OutOfMemory> {
                 return Ok(());
             }
             remark::<P>(format_args!("another fault came first: the PMD is {now}; my table is freed"));
-            let splitter = is_splitting(now).then(|| anon_vma_of(vmf.mm, vmf.vma(), now.pfn()));
+            let splitter = splitters_anon_vma(vmf.mm, vmf.vma(), now);
             drop(pmd);
             vmf.mm.memory().free_uncharged(vmf.task.cpu(), mine);
             splitter.iter().for_each(|anon_vma| wait_split_huge_page(anon_vma));
@@ -117,8 +117,9 @@ fn __pte_alloc<P: Platform>(vmf: &Vmf<'_, P>) -> Result<(), OutOfMemory> {
     )
 }
 
-/// Waits until whoever splits the folio has done it: the splitter holds the lock of its `anon_vma`.
-fn wait_split_huge_page<P: Platform>(anon_vma: &AnonVma<P>) {
+/// Waits until whoever splits the folio has done it: the splitter holds the lock of its `anon_vma`, and takes the locks
+/// of the tables that map it, in every address space. So the caller holds no lock of a table, not even a child's.
+pub(super) fn wait_split_huge_page<P: Platform>(anon_vma: &AnonVma<P>) {
     enter::<P>("wait_split_huge_page", format_args!("anon_vma={:#x}", anon_vma.id().0))
         .run(|| drop(anon_vma.lock_write()), |()| String::new());
 }
@@ -137,16 +138,14 @@ pub(super) fn unless_splitting<'m, P: Platform>(
     vma: &Vma<P>,
     pmd: LockedPmd<'m, P>,
 ) -> Option<LockedPmd<'m, P>> {
-    let now = pmd.get();
-    if !is_splitting(now) {
-        return Some(pmd);
-    }
-    let anon_vma = anon_vma_of(mm, vma, now.pfn());
+    let Some(anon_vma) = splitters_anon_vma(mm, vma, pmd.get()) else { return Some(pmd) };
     drop(pmd);
     wait_split_huge_page(&anon_vma);
     None
 }
 
-fn is_splitting(pmd: PmdVal) -> bool {
-    pmd.is_huge() && pmd.flags().contains(EntryFlags::SPLITTING)
+/// The `anon_vma` whose lock the splitter holds, if the page of the entry, which is locked, is being split.
+pub(super) fn splitters_anon_vma<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, pmd: PmdVal) -> Option<Arc<AnonVma<P>>> {
+    let is_splitting = pmd.is_huge() && pmd.flags().contains(EntryFlags::SPLITTING);
+    is_splitting.then(|| anon_vma_of(mm, vma, pmd.pfn()))
 }

@@ -16,6 +16,8 @@
 //! - I2 (D44). Every entry is put back before the folio is unlocked.
 //! - I3 (D29). The page ceases to be exclusive after its entry is useless to hardware.
 //!
+//! Only generation G6 gets here: Linux 4.4 has no huge entries under migration.
+//!
 //! The reverse map is not walked: the caller says which entry maps the page, and a folio that other entries map, too,
 //! is kept where it is. Where there is no huge page to move to, Linux splits the folio and moves its pages; here it is
 //! kept.

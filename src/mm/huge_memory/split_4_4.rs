@@ -12,12 +12,15 @@
 //! - I1. Once an entry says that it is being split nobody but hardware uses it, and who meets it waits for the lock of
 //!   the `anon_vma`, or comes again. So no mapping comes or goes while the references are handed out.
 //! - I2 (D15). As many entries were marked as map the folio.
+//! - I3. The entries are visited in the order in which their VMAs were linked: a child's VMA is linked behind its
+//!   parent's. So a fork that is under way either finds the parent's entry marked, or has filled the child's before
+//!   that is visited.
 
 use crate::phys::{CpuId, Pfn};
 use crate::platform::{Platform, enter, remark};
 use crate::x86::{EntryFlags, PmdState, VirtAddr};
 
-use crate::mm::anon_vma::AnonVma;
+use crate::mm::anon_vma::{AnonVma, LinkedVma};
 use crate::mm::entry_at::EntryAt;
 use crate::mm::mm_struct::Mm;
 use crate::mm::vma::Vma;
@@ -60,12 +63,8 @@ pub(super) fn split_huge_page<P: Platform>(mm: &Mm<P>, anon_vma: &AnonVma<P>, he
                 remark::<P>(format_args!("it is split already"));
                 return;
             }
-            // Two VMAs of one address space, if one was cut: the folio lies in one of them.
-            let mut roots: Vec<Pfn> = linked.iter().map(|vma| vma.pgd).collect();
-            roots.sort_unstable_by_key(|pgd| pgd.number());
-            roots.dedup();
             let address = VirtAddr::user(mm.memory().page(head).index() << P::GEOMETRY.page_shift());
-            let entries = roots.into_iter().filter_map(|pgd| find_pmd_below(mm, pgd, address));
+            let entries = roots(&linked).into_iter().filter_map(|pgd| find_pmd_below(mm, pgd, address));
             let marked: Vec<_> = entries.filter(|at| split_huge_page_splitting(mm, *at, head)).collect();
             let (memory, mappings) = (mm.memory(), marked.len() as i64);
             let mapped = memory.page(head).entire_mapcount();
@@ -82,6 +81,18 @@ pub(super) fn split_huge_page<P: Platform>(mm: &Mm<P>, anon_vma: &AnonVma<P>, he
         },
         |()| String::new(),
     );
+}
+
+/// The address spaces to visit, a parent before its children (I3). One has two VMAs if one was cut, and the folio lies
+/// in one of them.
+fn roots(linked: &[LinkedVma]) -> Vec<Pfn> {
+    let mut roots = Vec::new();
+    for vma in linked {
+        if !roots.contains(&vma.pgd) {
+            roots.push(vma.pgd);
+        }
+    }
+    roots
 }
 
 /// Marks an entry that maps the folio; `false` if it maps something else by now.

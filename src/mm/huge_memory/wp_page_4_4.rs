@@ -12,8 +12,10 @@ use crate::phys::{OutOfMemory, PageState, Pfn};
 use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PmdVal, PteVal};
 
+use crate::mm::handle_pte_fault::maybe_mkwrite;
 use crate::mm::rmap::folio_add_new_anon_rmap_at;
 use crate::mm::vm_flags::VmFlags;
+use crate::mm::vma::Vma;
 use crate::mm::vmf::Vmf;
 
 use super::accessed::changed;
@@ -100,7 +102,7 @@ fn copy<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal, source: Source) -> Result<(
     vmf.mm.machine().shoot_down();
     folio_add_new_anon_rmap_pmd(vmf, mine, anon_vma);
     memory.add_to_lru(cpu, mine);
-    pmd.set(writable_huge_entry(vmf, mine));
+    pmd.set(writable_huge_entry(vmf.vma(), mine));
     match source {
         Source::Zero => {
             vmf.mm.add_rss_anon(pages::<P>());
@@ -135,7 +137,7 @@ fn do_huge_pmd_wp_page_fallback<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal) -> 
             vmf.mm.machine().shoot_down();
             let table = pmd.withdraw();
             map_small(vmf, &mine);
-            fill(vmf.mm, table, |number| small_writable(vmf, mine[number as usize]));
+            fill(vmf.mm, table, |number| small_writable(vmf.vma(), mine[number as usize]));
             pmd.populate(table);
             memory.page(orig.pfn()).add_entire_mapcount(-1);
             drop(pmd);
@@ -180,7 +182,26 @@ fn map_small<P: Platform>(vmf: &Vmf<'_, P>, mine: &[Pfn]) {
     }
 }
 
-fn small_writable<P: Platform>(vmf: &Vmf<'_, P>, page: Pfn) -> PteVal {
-    let entry = PteVal::new(page, vmf.vma().page_prot()).with(EntryFlags::ACCESSED);
-    if vmf.vma().flags().contains(VmFlags::WRITE) { entry.dirty_and_writable() } else { entry }
+/// The entry of a copy: written, and writable if the VMA is (`maybe_mkwrite(pte_mkdirty(mk_pte(...)))`).
+fn small_writable<P: Platform>(vma: &Vma<P>, page: Pfn) -> PteVal {
+    maybe_mkwrite(vma, PteVal::new(page, vma.page_prot()).with(EntryFlags::ACCESSED).dirtied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mm::Protection;
+    use crate::platform::{Native, X86_64};
+    use crate::x86::VirtAddr;
+
+    #[test]
+    fn a_copy_is_written_whether_the_vma_may_be_written_or_not() {
+        let page = Pfn::truncate(3);
+        for rights in [Protection::READ, Protection::READ | Protection::WRITE] {
+            let vma = Vma::<Native<X86_64>>::new(VirtAddr::ZERO, VirtAddr::user(0x20_0000), rights.vm_flags());
+            let (small, huge) = (small_writable(&vma, page), writable_huge_entry(&vma, page));
+            assert_eq!(small.flags(), huge.flags() - EntryFlags::HUGE, "{rights:?}");
+            assert!(small.is_dirty() && small.is_writable() == rights.contains(Protection::WRITE), "{small}");
+        }
+    }
 }
