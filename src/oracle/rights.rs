@@ -60,7 +60,7 @@ pub(super) fn marks_are_kept<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, S
         }
     }
     let mut evaluated = 0;
-    let span = P::GEOMETRY.page_size() << P::GEOMETRY.index_bits;
+    let span = P::GEOMETRY.huge_page_size();
     let huge = quiet.layout.huge.iter().map(|(address, entry)| (*address, entry.as_pte(), span));
     let small = counted(quiet).map(|(address, entry)| (address, entry, P::GEOMETRY.page_size()));
     for (address, entry, bytes) in small.chain(huge) {

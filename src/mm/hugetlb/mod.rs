@@ -54,5 +54,5 @@ pub use unmap::{hugetlb_zap, unmap_hugepages};
 pub use vma_lock::HugetlbVma;
 
 pub(super) use fault::hugetlb_fault;
-pub(super) use file::{huge_bytes, hugetlb_file_setup, is_hugetlb_request};
+pub(super) use file::{hugetlb_file_setup, is_hugetlb_request};
 pub(super) use resv_map::{hugetlb_reserve_pages, hugetlb_vm_op_close, reserved_by};
