@@ -109,8 +109,13 @@ pub(super) fn kernelmode_fixup_or_oops<P: Platform>(exception: Exception) -> Res
 
 /// The kernel has a bug (`page_fault_oops`).
 pub(super) fn page_fault_oops<P: Platform>(oops: Oops) -> Resume<Ending> {
-    enter::<P>("page_fault_oops", format_args!("{oops:?}; __do_kernel_fault, as others call it"))
-        .run(|| Resume::Never(Ending::Oops(oops)), tell_resume)
+    enter::<P>("page_fault_oops", format_args!("{oops:?}")).run(
+        || {
+            remark::<P>(format_args!("__do_kernel_fault, as others call it"));
+            Resume::Never(Ending::Oops(oops))
+        },
+        tell_resume,
+    )
 }
 
 pub(super) fn tell_resume(resume: &Resume<Ending>) -> String {

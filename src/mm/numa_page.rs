@@ -80,7 +80,6 @@ fn restore<P: Platform>(vmf: &Vmf<'_, P>, mut table: LockedTable<'_, P>, orig: P
             let entry = taken_out.entry().modified(vmf.vma().page_prot()).with(EntryFlags::ACCESSED);
             let entry = if may_be_writable(vmf, orig) { entry.writable() } else { entry };
             table.modify_prot_commit(vmf.address, taken_out, entry);
-            drop(table);
         },
         |()| String::new(),
     );
