@@ -15,7 +15,9 @@ pub fn clear_refs<P: Platform>(mm: &Mm<P>, start: VirtAddr, bytes: u64) {
                 vmas.start_write(vma);
             }
             for address in (0..bytes).step_by(P::GEOMETRY.page_size() as usize).map(|offset| start.offset(offset)) {
-                if let Some(pmd) = find_pmd(mm, address) {
+                // Of pages of the hugetlb pool nobody keeps track.
+                let skipped = all.iter().any(|vma| vma.contains(address) && vma.is_hugetlb());
+                if let Some(pmd) = find_pmd(mm, address).filter(|_| !skipped) {
                     clear_soft_dirty(mm, pmd, address);
                 }
             }

@@ -95,7 +95,7 @@ fn copy_entries<P: Platform>(
 }
 
 fn copy_tables<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task, vma: &Vma<P>) -> Result<(), OutOfMemory> {
-    let span = P::GEOMETRY.page_size() << P::GEOMETRY.index_bits;
+    let span = P::GEOMETRY.huge_page_size();
     let mut at = vma.start();
     while at < vma.end() {
         let next = at.aligned_after(span).min(vma.end());

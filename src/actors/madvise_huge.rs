@@ -79,6 +79,10 @@ fn advise<P: Platform>(
     if mm.generation() == Generation::G2 && has_no_huge_pages(&vma) {
         return Err(AdviceError::NoHugePages);
     }
+    let cuts = |edge: VirtAddr| vma.is_hugetlb() && !edge.is_huge_aligned(P::GEOMETRY);
+    if cuts(start) || cuts(end) {
+        return Err(AdviceError::Invalid);
+    }
     let flags = advised(vma.flags(), advice);
     if flags == vma.flags() {
         remark::<P>(format_args!("{vma:?} has the advice already"));
@@ -183,8 +187,11 @@ mod tests {
             "as far as it goes"
         );
         for refused in [VmFlags::SHARED, VmFlags::HUGETLB, VmFlags::PFNMAP, VmFlags::MIXEDMAP] {
-            assert_eq!(advise(&mm(Generation::G2, refused), START, 4096), Err(AdviceError::NoHugePages), "{refused:?}");
-            assert_eq!(advise(&mm(Generation::G6, refused), START, 4096), Ok(()), "{refused:?}");
+            let advise = |generation, bytes| advise(&mm(generation, refused), START, bytes);
+            assert_eq!(advise(Generation::G2, HUGE_BYTES), Err(AdviceError::NoHugePages), "{refused:?}");
+            assert_eq!(advise(Generation::G6, HUGE_BYTES), Ok(()), "{refused:?}");
         }
+        let hugetlb = mm(Generation::G6, VmFlags::HUGETLB);
+        assert_eq!(advise(&hugetlb, START, 4096), Err(AdviceError::Invalid), "a huge page of the pool is not cut");
     }
 }

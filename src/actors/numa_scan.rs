@@ -9,9 +9,10 @@
 
 use crate::mm::{CowReuse, EntryAt, LockedPmd, LockedTable, Mm, Vma, find_pmd};
 use crate::platform::{Platform, enter, remark};
-use crate::x86::{EntryFlags, PmdVal, PteVal, VirtAddr};
+use crate::x86::{EntryFlags, PteVal, VirtAddr};
 
-/// Takes the rights away from the entries of `bytes` bytes from `start`, as far as it makes sense to ask.
+/// Takes the rights away from the entries of `bytes` bytes from `start`, as far as it makes sense to ask: pages of the
+/// hugetlb pool are not moved.
 pub fn change_prot_numa<P: Platform>(mm: &Mm<P>, start: VirtAddr, bytes: u64) {
     enter::<P>("change_prot_numa", format_args!("{start}, {bytes} bytes")).run(
         || {
@@ -19,7 +20,8 @@ pub fn change_prot_numa<P: Platform>(mm: &Mm<P>, start: VirtAddr, bytes: u64) {
             let pages = (0..bytes).step_by(P::GEOMETRY.page_size() as usize).map(|offset| start.offset(offset));
             let mut marked = 0;
             for address in pages {
-                if let Some(vma) = vmas.iter().find(|vma| vma.contains(address) && vma.is_accessible()) {
+                let is_asked = |vma: &&Vma<P>| vma.contains(address) && vma.is_accessible() && !vma.is_hugetlb();
+                if let Some(vma) = vmas.iter().find(is_asked) {
                     marked += u32::from(mark(mm, vma, address));
                 }
             }
@@ -55,8 +57,12 @@ fn mark_huge<P: Platform>(mm: &Mm<P>, pmd: EntryAt) -> bool {
         return false;
     }
     let old = pmd.invalidate();
-    let without = EntryFlags::PRESENT | EntryFlags::WRITABLE | EntryFlags::USER;
-    pmd.set(PmdVal::huge(old.pfn(), (old.write_protected().flags() - without) | EntryFlags::PROT_NONE));
+    let rights = EntryFlags::PROT_NONE | EntryFlags::ACCESSED;
+    let kept = match mm.generation().cow_reuse() {
+        CowReuse::MapCount => old.flags() & EntryFlags::WRITABLE,
+        CowReuse::AnonExclusive => EntryFlags::empty(),
+    };
+    pmd.set(old.modified(rights | kept));
     true
 }
 

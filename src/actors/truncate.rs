@@ -118,7 +118,7 @@ fn unmap_huge<P: Platform>(vma: &Vma<P>, mm: &Mm<P>, cpu: CpuId, head: Pfn) {
     let shown = if waits { LockedPmd::lock(mm, pmd).get() } else { pmdp_get_lockless(mm, pmd) };
     if shown.is_huge() && shown.pfn() == head {
         let mut gather = Gather::new(mm, cpu);
-        let bytes = P::GEOMETRY.page_size() << P::GEOMETRY.index_bits;
+        let bytes = P::GEOMETRY.huge_page_size();
         unmap_page_range(mm, &mut gather, vma, (address, address.offset(bytes)));
         gather.finish();
     }

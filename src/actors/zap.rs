@@ -26,7 +26,7 @@ pub(super) fn unmap_page_range<P: Platform>(
                 unmap_hugepages(mm.memory(), vma, (start, end)).into_iter().for_each(|folio| gather.page(folio));
                 return;
             }
-            let span = P::GEOMETRY.page_size() << P::GEOMETRY.index_bits;
+            let span = P::GEOMETRY.huge_page_size();
             let mut at = start;
             while at < end {
                 let next = at.aligned_after(span).min(end);

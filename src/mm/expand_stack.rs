@@ -60,10 +60,12 @@ pub(super) fn expand_stack_locked<P: Platform>(
             }
             vmas.start_write(&vma);
             let anon_vma = vma.anon_vma().expect("it has just been prepared");
+            // Linux has one lock for the whole family. Here each has its own, which may wait, so those that a child has
+            // inherited come before the spinlock; nobody walks them while the mmap lock is held for writing.
+            vma.anon_vmas().skip(1).for_each(|inherited| inherited.moves(&vma, start));
             let mut starts = anon_vma.lock_write();
             let _page_table_lock = mm.page_table_lock().lock();
             LinkedVma::move_in(&mut starts, &vma, start);
-            vma.anon_vmas().skip(1).for_each(|inherited| inherited.moves(&vma, start));
             vmas.set_start(index, start);
             Ok(())
         },

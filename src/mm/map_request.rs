@@ -11,7 +11,7 @@ use crate::platform::{Arc, Platform, enter};
 use crate::x86::VirtAddr;
 
 use super::filemap::{AddressSpace, Behaviour, FaultOp, HugeFolios, MapPages, PageMkwrite, Reads, VmaFile};
-use super::hugetlb::{HugetlbVma, huge_bytes, hugetlb_file_setup, hugetlb_reserve_pages, is_hugetlb_request};
+use super::hugetlb::{HugetlbVma, hugetlb_file_setup, hugetlb_reserve_pages, is_hugetlb_request};
 use super::mm_struct::Mm;
 use super::mmap::{MapError, Placement, Protection, find_room};
 use super::vm_flags::VmFlags;
@@ -225,7 +225,7 @@ fn hugetlbfs_file_mmap<P: Platform>(
     request: &MapRequest<P>,
     file: Option<&OpenFile<P>>,
 ) -> Result<(VirtAddr, Vma<P>), MapError> {
-    let huge = huge_bytes::<P>();
+    let huge = P::GEOMETRY.huge_page_size();
     let (start, end) = find_huge_room::<P>(vmas, request)?;
     let flags = vm_flags(request, file)? | VmFlags::HUGETLB;
     if flags.contains(VmFlags::GROWSDOWN) {
@@ -248,7 +248,7 @@ fn hugetlbfs_file_mmap<P: Platform>(
 
 /// Where huge pages go.
 fn find_huge_room<P: Platform>(vmas: &VmaTree<P>, request: &MapRequest<P>) -> Result<(VirtAddr, VirtAddr), MapError> {
-    let huge = huge_bytes::<P>();
+    let huge = P::GEOMETRY.huge_page_size();
     let bytes = request.bytes.checked_next_multiple_of(huge).ok_or(MapError::NoRoom)?;
     let placement = match request.placement {
         Placement::Fixed(start) if !start.bytes().is_multiple_of(huge) => return Err(MapError::Invalid),

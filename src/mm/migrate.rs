@@ -137,6 +137,11 @@ pub(super) fn remove_migration_pte<P: Platform>(
     old: Pfn,
     now: Pfn,
 ) -> bool {
+    enter::<P>("remove_migration_pte", format_args!("address={address}, old={old}, new={now}"))
+        .run(|| arrive(mm, vma, address, old, now), |arrived| arrived.to_string())
+}
+
+fn arrive<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr, old: Pfn, now: Pfn) -> bool {
     let Some(mut table) = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd)) else {
         return false;
     };

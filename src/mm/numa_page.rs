@@ -80,15 +80,17 @@ fn restore<P: Platform>(vmf: &Vmf<'_, P>, mut table: LockedTable<'_, P>, orig: P
     table.modify_prot_commit(vmf.address, taken_out, entry);
 }
 
-/// Whether a write would find nothing to copy (`can_change_pte_writable`). 4.4 cannot tell: the scanner left the right
-/// to write in the entry.
+/// Whether a write would find nothing to copy and nothing to note (`can_change_pte_writable`: who forgot that the page
+/// was written wants to hear of the next write). 4.4 cannot tell: the scanner left the right to write in the entry.
 fn may_be_writable<P: Platform>(vmf: &Vmf<'_, P>, orig: PteVal) -> bool {
     match vmf.mm.generation().cow_reuse() {
         CowReuse::MapCount => orig.is_writable(),
         CowReuse::AnonExclusive => {
             let exclusive = vm_normal_page(orig)
                 .is_some_and(|pfn| is_anon(vmf, pfn) && vmf.mm.memory().page(pfn).is_anon_exclusive());
-            vmf.vma().flags().contains(VmFlags::WRITE) && !vmf.vma().flags().contains(VmFlags::SHARED) && exclusive
+            let is_noted = orig.flags().contains(EntryFlags::SOFT_DIRTY);
+            let flags = vmf.vma().flags();
+            flags.contains(VmFlags::WRITE) && !flags.contains(VmFlags::SHARED) && is_noted && exclusive
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::x86::PteVal;
 
 use super::do_fault::vmf_can_call_fault;
 use super::filemap::{AddressSpace, Allowed, PageMkwrite, may_drop_fault_lock};
+use super::generation::Generation;
 use super::pte_table::LockedTable;
 use super::vmf::{Effort, FaultError, VmFault, Vmf};
 use super::wp_page::wp_page_reuse;
@@ -166,7 +167,9 @@ pub(super) fn fault_dirty_shared_page<'m, P: Platform>(
             let is_files = page.mapping() != Mapping::None;
             vmf.mm.memory().folio(pfn).lock().unlock();
             let told = file.behaviour().page_mkwrite != PageMkwrite::None;
-            if is_files && (dirtied || told) && may_drop_fault_lock(vmf.flags) {
+            // 4.4 keeps its lock, and knows no VM_FAULT_COMPLETED.
+            let may_drop = vmf.mm.generation() == Generation::G6 && may_drop_fault_lock(vmf.flags);
+            if is_files && (dirtied || told) && may_drop {
                 remark::<P>(format_args!("balance_dirty_pages_ratelimited, without the fault lock"));
                 drop(vmf.lock);
                 return VmFault::Completed(effort);

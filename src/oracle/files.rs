@@ -57,7 +57,9 @@ pub(super) fn writable_is_dirty<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64
 pub(super) fn below_the_end<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     each_mapped(quiet, |address, entry, vma| {
         let Some(file) = vma.file() else { return Ok(0) };
-        let (index, pages) = (file.index(address), file.mapping().size_pages());
+        // A file of hugetlbfs counts in huge pages.
+        let unit = if vma.is_hugetlb() { P::GEOMETRY.index_bits } else { 0 };
+        let (index, pages) = (file.index(address) >> unit, file.mapping().size_pages());
         if index >= pages {
             return Err(format!("{address} has the entry {entry} for page {index} of a file of {pages} pages"));
         }

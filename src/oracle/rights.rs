@@ -60,7 +60,13 @@ pub(super) fn marks_are_kept<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, S
         }
     }
     let mut evaluated = 0;
-    for (address, entry) in counted(quiet).filter(|(address, _)| written.contains(address)) {
+    let span = P::GEOMETRY.huge_page_size();
+    let huge = quiet.layout.huge.iter().map(|(address, entry)| (*address, entry.as_pte(), span));
+    let small = counted(quiet).map(|(address, entry)| (address, entry, P::GEOMETRY.page_size()));
+    for (address, entry, bytes) in small.chain(huge) {
+        if written.range(address..address.offset(bytes)).next().is_none() || !entry.is_present() {
+            continue;
+        }
         // A page of a file may be another one by now.
         let memory = quiet.mm.memory();
         if !matches!(memory.page(memory.folio_of(entry.pfn())).mapping(), Mapping::Anon(_)) {
@@ -68,6 +74,9 @@ pub(super) fn marks_are_kept<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, S
         }
         if !entry.is_dirty() || !entry.flags().contains(EntryFlags::SOFT_DIRTY) {
             return Err(format!("{address} was written, and is mapped by the entry {entry}"));
+        }
+        if entry.is_writable() && entry.flags().contains(EntryFlags::SAVED_DIRTY) {
+            return Err(format!("{address} can be written, and is marked as written while it could not: {entry}"));
         }
         evaluated += 1;
     }

@@ -40,6 +40,11 @@ impl Geometry {
         1 << self.page_shift()
     }
 
+    /// Bytes in a huge page, which one PMD entry translates (`HPAGE_PMD_SIZE`).
+    pub const fn huge_page_size(self) -> u64 {
+        self.page_size() << self.index_bits
+    }
+
     /// Bits of an address that are translated.
     pub const fn address_bits(self) -> u32 {
         self.page_shift() + self.levels * self.index_bits

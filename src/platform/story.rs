@@ -3,7 +3,8 @@
 //! Some stories need somebody else in the middle: a fault that waits for a page is told only if the page is being
 //! moved. [`Story::meanwhile`] has another thread, of which nothing is told, go to a function and stop there; the told
 //! thread runs until it would wait, and only then does the other finish. [`Story::interrupted`] has the other act when
-//! the told thread comes to a function. So nothing depends on who is faster.
+//! the told thread comes to a function, and [`Story::meanwhile_from`] has it both ways. So nothing depends on who is
+//! faster.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -52,6 +53,34 @@ fn let_other_finish() {
     }
 }
 
+/// What another thread is to run, which waits to begin and stops when it enters `stops_in`; and what the told thread
+/// does to have it run so far. The second half runs when the told thread waits.
+fn in_two_halves(other: impl FnOnce() + Send, stops_in: &'static str) -> (impl FnOnce() + Send, Action) {
+    let (begin, may_begin) = mpsc::channel();
+    let (stopped, has_stopped) = mpsc::channel();
+    let (go, may_go) = mpsc::channel();
+    let (done, is_done) = mpsc::channel();
+    let whole = move || {
+        may_begin.recv().expect("the told thread begins it");
+        let stop = move || {
+            stopped.send(()).expect("the told thread waits for it");
+            may_go.recv().expect("the told thread lets the other go on before it ends");
+        };
+        STOP.set(Some((stops_in, Box::new(stop))));
+        other();
+        done.send(()).expect("the told thread waits for it");
+    };
+    let first_half = move || {
+        begin.send(()).expect(OTHER_LIVES);
+        has_stopped.recv().expect("the other thread comes to where it is to stop");
+        WAIT.set(Some(Box::new(move || {
+            go.send(()).expect(OTHER_LIVES);
+            is_done.recv().expect(OTHER_LIVES);
+        })));
+    };
+    (whole, Box::new(first_half))
+}
+
 impl Story {
     /// Takes the events of this thread since the last call.
     pub fn take() -> Vec<Event> {
@@ -64,25 +93,32 @@ impl Story {
     /// # Panics
     /// If the other thread never comes there.
     pub fn meanwhile(other: impl FnOnce() + Send, stops_in: &'static str, told: impl FnOnce()) {
-        let (stopped, has_stopped) = mpsc::channel();
-        let (go, may_go) = mpsc::channel();
-        let (done, is_done) = mpsc::channel();
+        let (other, begin) = in_two_halves(other, stops_in);
         thread::scope(|scope| {
-            scope.spawn(move || {
-                let stop = move || {
-                    stopped.send(()).expect("the told thread waits for it");
-                    may_go.recv().expect("the told thread lets the other go on before it ends");
-                };
-                STOP.set(Some((stops_in, Box::new(stop))));
-                other();
-                done.send(()).expect("the told thread waits for it");
-            });
-            has_stopped.recv().expect("the other thread comes to where it is to stop");
-            WAIT.set(Some(Box::new(move || {
-                go.send(()).expect(OTHER_LIVES);
-                is_done.recv().expect(OTHER_LIVES);
-            })));
+            scope.spawn(other);
+            begin();
             told();
+            if let Some(finish) = WAIT.take() {
+                finish();
+            }
+        });
+    }
+
+    /// As [`Story::meanwhile`], but the other begins only when `told` enters the function `at`.
+    ///
+    /// # Panics
+    /// If `told` never enters its function, or the other one its.
+    pub fn meanwhile_from(told: impl FnOnce(), at: &'static str, other: impl FnOnce() + Send, stops_in: &'static str) {
+        let (other, begin) = in_two_halves(other, stops_in);
+        thread::scope(|scope| {
+            scope.spawn(other);
+            let start = move || {
+                Story::tell(Event::Remark("meanwhile the other one acts, and stops in the middle".to_owned()));
+                begin();
+            };
+            STOP.set(Some((at, Box::new(start))));
+            told();
+            assert!(STOP.take().is_none(), "the told thread never enters {at}");
             if let Some(finish) = WAIT.take() {
                 finish();
             }

@@ -29,7 +29,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "file-readers",
         family: "file_read",
-        claim: "two readers of a page that is read slowly fill the cache once, and the one that waited faults again",
+        claim: "two readers of a page that is read slowly fill the cache once, whoever waits for the other",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
         vmas: &[],

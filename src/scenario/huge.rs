@@ -131,6 +131,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
+        name: "huge-numa-scan-write",
+        family: "huge",
+        claim: "a store that races with the scanner keeps its marks in the huge entry, marked or not",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: HUGE,
+        setup: &[stock_huge(2, 1), write(0, 0, 9), clear_refs(0, 2), age(0)],
+        actors: &[Actor { name: "S", ops: &[mark_numa(0)] }, Actor { name: "W", ops: &[write(0, 1, 1), peek(0, 1)] }],
+        outcomes: &[
+            "S marked; W wrote, got EFAULT; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+            "S marked; W wrote, read 1; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
+    },
+    Scenario {
         name: "huge-numa-split",
         family: "huge",
         claim: "a huge page that gives its rights back while it is split is a table in the end",

@@ -57,6 +57,23 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
+        name: "huge-shmem-around-mapped",
+        family: "huge_file",
+        claim: "a fault around which a page of a huge folio is mapped already lets go of the folio that it has locked",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: &[],
+        setup: &[map_file(0, 2, Sharing::Private, &AROUND), stock_huge(2, 1), write(1, 0, 5)],
+        actors: &[
+            Actor { name: "R", ops: &[read(0, 0), dontneed(0, 1), read(0, 0)] },
+            Actor { name: "W", ops: &[write(1, 1, 6)] },
+        ],
+        outcomes: &[
+            "R read 0, discarded, read 0; W wrote; page 1 is setup's; page 0 is the file's; +0 -0 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
+    },
+    Scenario {
         name: "huge-shmem-private-write",
         family: "huge_file",
         claim: "a write to a private mapping of a huge page splits the entry and copies one page; the file never \

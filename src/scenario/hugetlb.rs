@@ -4,14 +4,17 @@ use crate::mm::{Behaviour, FaultOp, Generation, HugeFolios, MapPages, PageMkwrit
 use crate::oracle::Sharing;
 
 use super::definition::{
-    Actor, FileSpec, LoomReach, Op, READ_WRITE, Scenario, ShapeName, VmaSpec, dontneed, in_child, map_file, munmap,
-    read, stock_hugetlb, write,
+    Actor, FileSpec, LoomReach, Op, READ_WRITE, Scenario, ShapeName, VmaSpec, dontneed, in_child, map_file, mark_numa,
+    munmap, read, stock_hugetlb, write,
 };
 
 /// Two pages, which one entry maps, from the pool.
 const HUGETLB: &[VmaSpec] = &[VmaSpec { page: 0, pages: 2, protection: READ_WRITE, flags: VmFlags::HUGETLB }];
 
-/// The same, and nothing is reserved.
+/// Four pages, which two entries map.
+const TWO_HUGETLB: &[VmaSpec] = &[VmaSpec { page: 0, pages: 4, protection: READ_WRITE, flags: VmFlags::HUGETLB }];
+
+/// The same as the first, and nothing is reserved.
 const NORESERVE: &[VmaSpec] =
     &[VmaSpec { page: 0, pages: 2, protection: READ_WRITE, flags: VmFlags::HUGETLB.union(VmFlags::NORESERVE) }];
 
@@ -54,6 +57,25 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +0 -0 tables; +1 -0 hugetlb",
         ],
         ..scenario("hugetlb-two-faults", "two faults on one huge page take one folio: the last of the pool is enough")
+    },
+    Scenario {
+        vmas: TWO_HUGETLB,
+        setup: &[stock_hugetlb(2)],
+        actors: &[
+            Actor { name: "A", ops: &[write(1, 0, 1)] },
+            Actor { name: "B", ops: &[write(2, 0, 2), write(0, 0, 3)] },
+        ],
+        outcomes: &[
+            "A wrote; B wrote, wrote; page 0 is huge, A's; page 2 is huge, B's; +0 -0 pages; +0 -0 tables; +2 -0 hugetlb",
+            "A wrote; B wrote, wrote; page 0 is huge, B's; page 2 is huge, B's; +0 -0 pages; +0 -0 tables; +2 -0 hugetlb",
+        ],
+        ..scenario("hugetlb-two-pages", "faults on the two huge pages of a mapping, and on the first again")
+    },
+    Scenario {
+        setup: &[stock_hugetlb(1), write(0, 0, 9)],
+        actors: &[Actor { name: "S", ops: &[mark_numa(0)] }, Actor { name: "R", ops: &[read(0, 0)] }],
+        outcomes: &["S marked; R read 9; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables"],
+        ..scenario("hugetlb-numa", "the NUMA scanner leaves huge pages of the pool alone, so both orders look the same")
     },
     Scenario {
         generation: Generation::G2,

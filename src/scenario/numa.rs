@@ -3,8 +3,8 @@
 use crate::mm::Generation;
 
 use super::definition::{
-    Actor, LoomReach, Op, Scenario, ShapeName, TWO_PAGES, age, dontneed, in_child, mark_numa, migrate, munmap, read,
-    write,
+    Actor, LoomReach, Op, Scenario, ShapeName, TWO_PAGES, age, clear_refs, dontneed, in_child, mark_numa, migrate,
+    munmap, read, write,
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -37,6 +37,23 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         generation: Generation::G6,
         vmas: TWO_PAGES,
         setup: &[write(0, 0, 9), age(0)],
+        actors: &[Actor { name: "S", ops: &[mark_numa(0)] }, Actor { name: "W", ops: &[write(0, 0, 1)] }],
+        outcomes: &[
+            "S marked; W wrote; page 0 is W's; +1 -1 pages; +0 -0 tables",
+            "S marked; W wrote; page 0 is W's; +2 -2 pages; +0 -0 tables",
+            "S marked; W wrote; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+            "S marked; W wrote; page 0 is setup's; +1 -1 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
+    },
+    Scenario {
+        name: "numa-soft-dirty",
+        family: "numa",
+        claim: "a store after somebody forgot that the page was written is noted, though the scanner was there meanwhile",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: TWO_PAGES,
+        setup: &[write(0, 0, 9), clear_refs(0, 1)],
         actors: &[Actor { name: "S", ops: &[mark_numa(0)] }, Actor { name: "W", ops: &[write(0, 0, 1)] }],
         outcomes: &[
             "S marked; W wrote; page 0 is W's; +1 -1 pages; +0 -0 tables",

@@ -65,7 +65,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "anon-prepare-munmap",
         family: "vma_lock",
-        claim: "the first write to a VMA goes on while munmap takes another one: it prepares the VMA, or tries again",
+        claim: "the first write to a VMA completes while munmap takes another one, whichever lock it gets",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
         vmas: APART,

@@ -70,7 +70,12 @@ impl VirtAddr {
 
     /// Whether it is the first byte that a PMD entry translates.
     pub const fn is_huge_aligned(self, geometry: Geometry) -> bool {
-        self.0 & ((geometry.page_size() << geometry.index_bits) - 1) == 0
+        self.0 & (geometry.huge_page_size() - 1) == 0
+    }
+
+    /// The first address that the PMD entry of this one translates (`haddr`).
+    pub const fn huge_start(self, geometry: Geometry) -> Self {
+        Self(self.0 & !(geometry.huge_page_size() - 1))
     }
 
     /// The address in pages (`addr >> PAGE_SHIFT`).

@@ -179,7 +179,7 @@ impl PteVal {
 
     /// Writable and dirty (`pte_mkwrite(pte_mkdirty(...))`).
     pub const fn dirty_and_writable(self) -> Self {
-        self.with(EntryFlags::WRITABLE.union(EntryFlags::DIRTY).union(EntryFlags::SOFT_DIRTY))
+        self.dirtied().writable()
     }
 
     /// Not writable; a dirty bit moves to where it cannot mean a shadow stack (`pte_wrprotect`).
@@ -317,6 +317,21 @@ impl PmdVal {
     pub const fn invalidated(self) -> Self {
         let flags = self.flags().difference(EntryFlags::PRESENT.union(EntryFlags::PROT_NONE));
         Self::huge(self.pfn(), flags)
+    }
+
+    /// Written, as software notes it (`pmd_mkdirty`).
+    pub const fn dirtied(self) -> Self {
+        Self(PteVal(self.0).dirtied().0)
+    }
+
+    /// Allows writes (`pmd_mkwrite`).
+    pub const fn writable(self) -> Self {
+        Self(PteVal(self.0).writable().0)
+    }
+
+    /// The same page with other rights (`pmd_modify`).
+    pub const fn modified(self, rights: EntryFlags) -> Self {
+        Self(PteVal(self.0).modified(rights).0)
     }
 
     /// Writable and dirty (`pmd_mkwrite(pmd_mkdirty(...))`).

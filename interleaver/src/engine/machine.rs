@@ -254,8 +254,7 @@ impl Exec {
         match (op.kind, class) {
             (Kind::Unlock, _) => {
                 self.happens.release_exclusive(tid, op.obj);
-                self.obj_mut(op.obj).writer = None;
-                1
+                u64::from(self.obj_mut(op.obj).writer.take().is_some())
             }
             (Kind::WaitFree, _) => {
                 self.happens.acquire_shared(tid, op.obj);

@@ -5,7 +5,7 @@ use crate::phys::PageState;
 use crate::platform::Ordering;
 use crate::x86::{Instruction, Mode, Pkru, VirtAddr};
 
-use super::library::{Tale, tale, tale_g2};
+use super::library::{Tale, tale, tale_g2, with_limit};
 use super::stage::{CPU, File, Stage, page};
 
 const RW: Protection = Protection::READ.union(Protection::WRITE);
@@ -131,6 +131,14 @@ pub(super) const TALES: &[Tale] = &[
         exhaust(stage, 0);
         stage.read(0);
     }),
+    with_limit(
+        1,
+        tale("out-of-cgroup-memory", "a store where the cgroup has charged all that it may", |stage| {
+            stage.map(0, 2, RW);
+            stage.accessed_before("a store to the other page", Instruction::store(page(1), 1));
+            stage.write(0);
+        }),
+    ),
     tale("kernel-copy-out-of-memory", "copy_to_user, and no memory: its fixup returns -EFAULT", |stage| {
         stage.map(0, 1, RW);
         exhaust(stage, 1);

@@ -2,10 +2,10 @@
 
 use crate::actors::{change_prot_numa, clear_refs, exit_mmap, madvise_dontneed, migrate};
 use crate::mm::{MapFlags, Mm, Process, Protection, Task};
-use crate::phys::PageState;
+use crate::phys::{PageState, Pfn};
 use crate::x86::{Completion, Instruction, Mode};
 
-use super::library::{Tale, tale, tale_g2};
+use super::library::{Tale, tale, tale_g2, with_limit};
 use super::memory::fork_child;
 use super::stage::{CPU, File, P, Stage, page};
 
@@ -60,6 +60,13 @@ pub(super) const TALES: &[Tale] = &[
         let load = Instruction::Load(page(3));
         stage.tell_while("the kernel moves the page, and has copied it", (mover, "remove_migration_pmd"), load);
     }),
+    with_limit(
+        100,
+        tale("huge-over-limit", "a store where the cgroup may not charge a huge page: a small one must do", |stage| {
+            stage.map_huge(0, 512, RW);
+            stage.write(3);
+        }),
+    ),
     tale("huge-shmem-write", "the first store to shared memory with huge pages", |stage| {
         stage.map_file(512, RW, MapFlags::SHARED, &File::HUGE_SHMEM);
         stage.write(3);
@@ -129,6 +136,31 @@ pub(super) const TALES: &[Tale] = &[
             );
         },
     ),
+    tale_g2(
+        "huge-materialized-g2",
+        "a load where another task maps a huge page before the table is linked, in Linux 4.4",
+        |stage| {
+            let spare = spare_huge_page(stage);
+            let other = move |mm: &Mm<P>| store_to(mm, spare);
+            stage.tell_interrupted(
+                "a huge page is given back, and another task's store to the next page gets it",
+                ("__pte_alloc", other),
+                Instruction::Load(page(3)),
+            );
+        },
+    ),
+    tale_g2("huge-wait-split-g2", "the same, and the huge page is being split already: the fault waits", |stage| {
+        let spare = spare_huge_page(stage);
+        let other = move |mm: &Mm<P>| {
+            store_to(mm, spare);
+            madvise_dontneed(mm, CPU, page(9), 4096);
+        };
+        stage.tell_while_from(
+            "another task's store to the next page gets a huge page, of which it then discards a part",
+            ("__pte_alloc", other, "__split_huge_page_refcount"),
+            Instruction::Load(page(3)),
+        );
+    }),
     tale_g2("huge-numa-hint-g2", "a load from a huge page that the NUMA scanner marked, in Linux 4.4", |stage| {
         written(stage);
         stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
@@ -146,6 +178,23 @@ fn written(stage: &mut Stage) {
 fn store_next(mm: &Mm<P>) {
     let done = Process::new(mm, &Task::new(CPU)).execute(Mode::User, Instruction::store(page(4), 1));
     assert_eq!(done, Completion::Done(None));
+}
+
+/// A mapping that wants huge pages where none is free: one is taken, and will be given back.
+fn spare_huge_page(stage: &mut Stage) -> Pfn {
+    stage.map_huge(0, 512, RW);
+    let mut spare = None;
+    stage.before("what is free is in pieces", |mm, _| {
+        spare = mm.memory().alloc_huge(CPU, PageState::User).ok();
+        fragment(mm);
+    });
+    spare.expect("in 8 MiB there is a huge page")
+}
+
+/// Another task's store, after the huge page was given back.
+fn store_to(mm: &Mm<P>, spare: Pfn) {
+    mm.memory().free_uncharged(CPU, spare);
+    store_next(mm);
 }
 
 /// Takes every huge page, and then every second small one of as many as two of them have.

@@ -1,9 +1,10 @@
 //! The stories that are told by name: one for each way through the fault path.
 
 use crate::mm::{Generation, MmError};
+use crate::phys::PhysConfig;
 
 use super::plot::{End, Story, aftermath};
-use super::stage::Stage;
+use super::stage::{MEMORY, Stage};
 use super::{entry, files, huge, hugetlb, memory};
 
 /// A story of the library: a few lines of set-up, and one access.
@@ -13,24 +14,29 @@ pub(in crate::cli) struct Tale {
     /// What happens, as a phrase.
     pub(in crate::cli) about: &'static str,
     pub(super) generation: Generation,
-    /// Huge pages in the pool of hugetlb mappings.
-    pub(super) nr_hugepages: usize,
+    /// Memory, its huge pages that are set aside, and the limit of the cgroup.
+    pub(super) memory: PhysConfig,
     pub(super) play: fn(&mut Stage),
 }
 
 /// A tale of the newer generation.
 pub(super) const fn tale(name: &'static str, about: &'static str, play: fn(&mut Stage)) -> Tale {
-    Tale { name, about, generation: Generation::G6, nr_hugepages: 0, play }
+    Tale { name, about, generation: Generation::G6, memory: MEMORY, play }
 }
 
 /// A tale of the older generation.
 pub(super) const fn tale_g2(name: &'static str, about: &'static str, play: fn(&mut Stage)) -> Tale {
-    Tale { name, about, generation: Generation::G2, nr_hugepages: 0, play }
+    Tale { name, about, generation: Generation::G2, memory: MEMORY, play }
 }
 
 /// The same on a machine with so many huge pages in its pool.
 pub(super) const fn with_pool(nr_hugepages: usize, tale: Tale) -> Tale {
-    Tale { nr_hugepages, ..tale }
+    Tale { memory: PhysConfig { nr_hugepages, ..tale.memory }, ..tale }
+}
+
+/// The same where the memory cgroup may charge so many pages.
+pub(super) const fn with_limit(memcg_limit_pages: u64, tale: Tale) -> Tale {
+    Tale { memory: PhysConfig { memcg_limit_pages, ..tale.memory }, ..tale }
 }
 
 /// All of them, in the order in which they read best.
@@ -50,7 +56,7 @@ impl Tale {
     /// # Errors
     /// If the host has not the memory.
     pub(in crate::cli) fn tell(&self) -> Result<Story, MmError> {
-        let mut stage = Stage::new(self.generation, self.nr_hugepages)?;
+        let mut stage = Stage::new(self.generation, &self.memory)?;
         (self.play)(&mut stage);
         let (instruction, completion) = stage.last.expect("a tale tells of an access");
         let address = instruction.address();

@@ -1,12 +1,12 @@
 //! Tales of anonymous memory.
 
-use crate::actors::{change_prot_numa, fork};
-use crate::mm::{MapFlags, MapRequest, Mm, Process, Protection, VmFlags, Vma};
+use crate::actors::{change_prot_numa, fork, migrate};
+use crate::mm::{LockedTable, MapFlags, MapRequest, Migrated, Mm, Process, Protection, Task, VmFlags, Vma, find_pmd};
 use crate::platform::Arc;
-use crate::x86::{Completion, Instruction, Mode};
+use crate::x86::{Completion, Instruction, Mode, SwapEntry, SwapType};
 
 use super::library::{Tale, tale, tale_g2};
-use super::stage::{CPU, Stage, page};
+use super::stage::{CPU, P, Stage, page};
 
 const RW: Protection = Protection::READ.union(Protection::WRITE);
 
@@ -77,6 +77,21 @@ pub(super) const TALES: &[Tale] = &[
             stage.read(0);
         },
     ),
+    tale("migration", "a load from a page that is being moved: it waits", |stage| {
+        stage.map(0, 1, RW);
+        stage.accessed_before("a store", Instruction::store(page(0), 1));
+        stage.tell_while(
+            "the kernel moves the page, and has copied it",
+            (move_first_page, "remove_migration_pte"),
+            Instruction::Load(page(0)),
+        );
+    }),
+    tale("hwpoison", "a load from a page whose memory is broken: SIGBUS", |stage| {
+        stage.map(0, 1, RW);
+        stage.accessed_before("a load", Instruction::Load(page(0)));
+        stage.before("memory_failure: the entry says that the page is poisoned", |mm, _| poison_first_page(mm));
+        stage.read(0);
+    }),
     tale_g2("anonymous-write-g2", "the first store to a page, as Linux 4.4 handles it", |stage| {
         stage.map(0, 1, RW);
         stage.write(0);
@@ -102,19 +117,34 @@ pub(super) const TALES: &[Tale] = &[
     }),
 ];
 
+/// Another task moves the first page to another frame.
+fn move_first_page(mm: &Mm<P>) {
+    assert_eq!(migrate(mm, &Task::new(CPU), page(0)), Migrated::Moved);
+}
+
+/// What `try_to_unmap` leaves of the entry of a page that the hardware says is broken. The page was the zero page, so
+/// there is nothing to uncount.
+fn poison_first_page(mm: &Mm<P>) {
+    let pmd = find_pmd(mm, page(0)).expect("there are tables");
+    let mut table = LockedTable::offset_map_lock(mm, pmd).expect("there is a table");
+    let broken = table.get(page(0)).pfn();
+    let entry = SwapEntry::new(SwapType::HwPoison, broken.number()).expect("a frame fits into an offset");
+    table.set(page(0), entry.to_pte());
+}
+
 fn map_shared(stage: &mut Stage) {
     let flags = MapFlags::SHARED | MapFlags::ANONYMOUS;
     stage.mmap(0, 1, MapRequest { flags, ..MapRequest::anonymous(0, RW) });
 }
 
 /// One page that is written, and a child that shares it.
-fn forked(stage: &mut Stage) -> Mm<super::stage::P> {
+fn forked(stage: &mut Stage) -> Mm<P> {
     stage.map(0, 1, RW);
     stage.accessed_before("a store", Instruction::store(page(0), 1));
     fork_child(stage)
 }
 
-pub(super) fn fork_child(stage: &mut Stage) -> Mm<super::stage::P> {
+pub(super) fn fork_child(stage: &mut Stage) -> Mm<P> {
     let child = Mm::new(Arc::clone(&stage.machine), stage.mm.generation(), CPU).expect("a frame for the root table");
     stage.before("fork", |mm, task| fork(mm, &child, task).expect("there is memory"));
     child

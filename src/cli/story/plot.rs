@@ -14,7 +14,7 @@ use crate::mm::{
 use crate::oracle::Layout;
 use crate::phys::{CpuId, FileId, Pfn, PhysConfig};
 use crate::platform::{self, Arc, Event, Geometry, Ordering, Platform};
-use crate::x86::{Completion, Instruction, Machine, Mode, NotCanonical, Pkru, PteVal, VirtAddr};
+use crate::x86::{Completion, Instruction, Machine, Mode, NotCanonical, Pkru, PmdVal, PteVal, VirtAddr};
 
 type P = platform::Story;
 
@@ -121,11 +121,22 @@ pub(super) enum End {
     Accessed(VirtAddr, Aftermath),
 }
 
+/// The entry that the walk to an address ends with.
+#[derive(Debug)]
+pub(super) enum Leaf {
+    /// One of a PTE table.
+    Small(PteVal),
+    /// One of a PMD table, which maps a huge page.
+    Huge(PmdVal),
+}
+
 /// The state of things afterwards.
 #[derive(Debug)]
 pub(super) struct Aftermath {
     pub(super) completion: Completion<Ending>,
-    pub(super) entry: Option<PteVal>,
+    pub(super) entry: Option<Leaf>,
+    /// The frame that the address lies in, if a page is mapped there.
+    pub(super) frame: Option<Pfn>,
     /// What physical memory holds where the access went.
     pub(super) bytes: Vec<u8>,
     pub(super) min_flt: u64,
@@ -220,7 +231,8 @@ pub(super) fn aftermath(
     let counts = task.counts();
     Aftermath {
         completion,
-        entry: layout.entry_for::<P>(address),
+        entry: leaf(&layout, address),
+        frame: frame(&layout, address),
         bytes: (0..length).map_while(|offset| byte(mm, &layout, address.offset(offset))).collect(),
         min_flt: counts.min_flt,
         maj_flt: counts.maj_flt,
@@ -230,9 +242,24 @@ pub(super) fn aftermath(
     }
 }
 
+/// The entry that maps the address, or stands for what did.
+fn leaf(layout: &Layout, address: VirtAddr) -> Option<Leaf> {
+    let span = G.page_size() * G.entries() as u64;
+    let huge = layout.huge.get(&VirtAddr::user(address.bytes() & !(span - 1)));
+    huge.map(|entry| Leaf::Huge(*entry)).or_else(|| layout.entry_for::<P>(address).map(Leaf::Small))
+}
+
+/// The frame that the address lies in, unless its entry is not present and stands for something else.
+fn frame(layout: &Layout, address: VirtAddr) -> Option<Pfn> {
+    match leaf(layout, address)? {
+        Leaf::Small(entry) if !entry.is_present() => None,
+        Leaf::Small(_) | Leaf::Huge(_) => layout.frame_for::<P>(address),
+    }
+}
+
 /// One byte of physical memory, if the address is mapped.
 fn byte(mm: &Mm<P>, layout: &Layout, address: VirtAddr) -> Option<u8> {
-    let pfn = layout.entry_for::<P>(address)?.pfn();
+    let pfn = frame(layout, address)?;
     let offset = address.page_offset(G);
     // ORDER none: nobody runs.
     let word = mm.memory().word(pfn, (offset / 8) as usize).load(Ordering::Relaxed);

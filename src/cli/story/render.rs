@@ -4,9 +4,9 @@ use std::fmt::{self, Formatter};
 
 use anstyle::Style;
 
-use super::plot::{Aftermath, End, Story, faults};
+use super::plot::{Aftermath, End, Leaf, Story, faults};
 use crate::platform::{Event, Geometry, Platform, Story as P};
-use crate::x86::{Completion, Instruction, VirtAddr};
+use crate::x86::{Completion, EntryFlags, Instruction, SwapEntry, VirtAddr};
 
 const G: Geometry = P::GEOMETRY;
 
@@ -82,16 +82,11 @@ fn tell_end(address: VirtAddr, after: &Aftermath, out: &mut Formatter<'_>) -> fm
         Completion::Done(None) => writeln!(out, "{BOLD}The stores completed.{BOLD:#}")?,
         Completion::Ended(ending) => writeln!(out, "{BOLD}The access never completes:{BOLD:#} {ending}.")?,
     }
-    if let Some(entry) = after.entry {
-        let flags: Vec<_> = entry.flags().iter_names().map(|(name, _)| name).collect();
-        writeln!(
-            out,
-            "  PTE             {BOLD}{:#x}{BOLD:#} = frame {} + {}",
-            entry.bits(),
-            entry.pfn(),
-            flags.join(" ")
-        )?;
-        let physical = entry.pfn().byte(address.page_offset(G), G);
+    if let Some(entry) = &after.entry {
+        writeln!(out, "  {}", tell_entry(entry))?;
+    }
+    if let Some(frame) = after.frame {
+        let physical = frame.byte(address.page_offset(G), G);
         let bytes: Vec<_> = after.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         writeln!(out, "  at physical     {physical}: {}  {:?}", bytes.join(" "), text(&after.bytes))?;
     }
@@ -110,6 +105,28 @@ fn tell_end(address: VirtAddr, after: &Aftermath, out: &mut Formatter<'_>) -> fm
         write!(out, "\n  hugetlb_usage   {} pages", after.hugetlb_pages)?;
     }
     writeln!(out)
+}
+
+/// An entry: where it is, its bits, and what they say.
+fn tell_entry(entry: &Leaf) -> String {
+    let (level, bits) = match entry {
+        Leaf::Small(pte) => ("PTE", pte.bits()),
+        Leaf::Huge(pmd) => ("PMD", pmd.bits()),
+    };
+    let says = match entry {
+        Leaf::Small(pte) if !pte.is_present() => match SwapEntry::from_pte(*pte) {
+            Some(swap) => format!("not present: {:?}", swap.kind()),
+            None => "empty".to_owned(),
+        },
+        Leaf::Small(pte) => format!("frame {} + {}", pte.pfn(), names(pte.flags())),
+        Leaf::Huge(pmd) => format!("frames from {} on + {}", pmd.pfn(), names(pmd.flags())),
+    };
+    format!("{level}             {BOLD}{bits:#x}{BOLD:#} = {says}")
+}
+
+fn names(flags: EntryFlags) -> String {
+    let names: Vec<_> = flags.iter_names().map(|(name, _)| name).collect();
+    names.join(" ")
 }
 
 /// The bytes up to the first zero, as text.

@@ -15,6 +15,9 @@ pub(super) type P = platform::Story;
 
 pub(super) const CPU: CpuId = CpuId::new(0);
 
+/// The memory of the library's stories: 8 MiB, from the frame 0x1000 on.
+pub(super) const MEMORY: PhysConfig = PhysConfig::linux(Pfn::truncate(0x1000), 2048, 1);
+
 /// Where the mappings of the library's stories begin: the start of a huge page.
 pub(super) const BASE: VirtAddr = VirtAddr::user(0x7f00_0000_0000);
 
@@ -34,14 +37,18 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// An empty address space in 8 MiB of memory, from the frame 0x1000 on, of which so many huge pages are set aside
-    /// for hugetlb mappings.
-    pub(super) fn new(generation: Generation, nr_hugepages: usize) -> Result<Self, MmError> {
-        let config = PhysConfig { nr_hugepages, ..PhysConfig::linux(Pfn::truncate(0x1000), 2048, 1) };
-        let machine = Arc::new(Machine::boot(&config)?);
+    /// An empty address space.
+    pub(super) fn new(generation: Generation, config: &PhysConfig) -> Result<Self, MmError> {
+        let machine = Arc::new(Machine::boot(config)?);
         let mm = Mm::new(Arc::clone(&machine), generation, CPU)?;
         platform::Story::script([]);
-        let setting = if nr_hugepages > 0 { vec![format!("hugepages={nr_hugepages}")] } else { Vec::new() };
+        let mut setting = Vec::new();
+        if config.nr_hugepages > 0 {
+            setting.push(format!("hugepages={}", config.nr_hugepages));
+        }
+        if config.memcg_limit_pages != MEMORY.memcg_limit_pages {
+            setting.push(format!("the cgroup's memory.max is {} pages", config.memcg_limit_pages));
+        }
         Ok(Self { machine, mm, task: Task::new(CPU), setting, chapters: Vec::new(), last: None })
     }
 
@@ -148,34 +155,37 @@ impl Stage {
         instruction: Instruction,
     ) {
         self.say(&format!("meanwhile: {words}"));
-        platform::Story::take();
-        let (mm, task) = (&self.mm, &self.task);
-        let mut completion = None;
-        platform::Story::meanwhile(
-            || other(mm),
-            stops_in,
-            || completion = Some(Process::new(mm, task).execute(Mode::User, instruction)),
-        );
-        self.chapters.push(Chapter { instruction, events: platform::Story::take() });
-        self.last = completion.map(|completion| (instruction, completion));
+        self.tell_with(instruction, |mm, told| platform::Story::meanwhile(|| other(mm), stops_in, told));
     }
 
     /// A user's access to a page, and when it has come to a function, somebody else acts.
     pub(super) fn tell_interrupted(
         &mut self,
         words: &str,
-        (at, other): (&'static str, fn(&Mm<P>)),
+        (at, other): (&'static str, impl FnOnce(&Mm<P>) + Send),
         instruction: Instruction,
     ) {
         self.say(&format!("in between: {words}"));
+        self.tell_with(instruction, |mm, told| platform::Story::interrupted(told, at, || other(mm)));
+    }
+
+    /// A user's access to a page, and when it has come to a function, somebody else begins something, and is in the
+    /// middle of it until the access waits.
+    pub(super) fn tell_while_from(
+        &mut self,
+        words: &str,
+        (at, other, stops_in): (&'static str, impl FnOnce(&Mm<P>) + Send, &'static str),
+        instruction: Instruction,
+    ) {
+        self.say(&format!("in between: {words}"));
+        self.tell_with(instruction, |mm, told| platform::Story::meanwhile_from(told, at, || other(mm), stops_in));
+    }
+
+    fn tell_with(&mut self, instruction: Instruction, run: impl FnOnce(&Mm<P>, &mut dyn FnMut())) {
         platform::Story::take();
         let (mm, task) = (&self.mm, &self.task);
         let mut completion = None;
-        platform::Story::interrupted(
-            || completion = Some(Process::new(mm, task).execute(Mode::User, instruction)),
-            at,
-            || other(mm),
-        );
+        run(mm, &mut || completion = Some(Process::new(mm, task).execute(Mode::User, instruction)));
         self.chapters.push(Chapter { instruction, events: platform::Story::take() });
         self.last = completion.map(|completion| (instruction, completion));
     }

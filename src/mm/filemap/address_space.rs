@@ -269,11 +269,13 @@ impl<P: Platform> AddressSpace<P> {
             return self.remove_huge_folio(memory, head);
         }
         let page = memory.page(pfn);
-        let (index, mapcount) = (page.index(), page.mapcount());
+        let (index, mapcount) = (page.index(), page.mapcount() + page.entire_mapcount());
         assert!(mapcount == 0, "D42: page {pfn} leaves file {} while {mapcount} entries map it", self.id.0);
         // ORDER O1: pairs with `peek`.
         let order = ordering::<P>(Variant::ORemoveFolio, Ordering::AcqRel);
+        let i_pages = self.lock_slots();
         let was = self.slots[index as usize].swap(0, order);
+        drop(i_pages);
         assert!(was == Slot::small(pfn), "D41: page {pfn} is not the one that the cache has at {index}");
         page.set_mapping(Mapping::None, index);
         remark::<P>(format_args!("page {pfn} leaves the file"));

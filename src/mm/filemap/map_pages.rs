@@ -132,6 +132,6 @@ fn try_folio<P: Platform>(vmf: &Vmf<'_, P>, file: &AddressSpace<P>, index: u64) 
 }
 
 fn unlock_and_put<P: Platform>(vmf: &Vmf<'_, P>, pfn: Pfn) {
-    vmf.mm.memory().page(pfn).folio().lock().unlock();
+    vmf.mm.memory().folio(pfn).lock().unlock();
     vmf.mm.memory().put_page(vmf.task.cpu(), pfn);
 }

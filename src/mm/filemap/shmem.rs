@@ -44,7 +44,12 @@ fn shmem_get_folio<P: Platform>(vmf: &Vmf<'_, P>, file: &AddressSpace<P>, index:
         {
             memory.clear_huge(memory.folio_of(pfn));
             memory.folio(pfn).set_uptodate();
-            return keep_below_the_end(vmf, file, index, pfn);
+            // The whole of it: what a truncation cuts, it would have to split.
+            let last = index | (P::GEOMETRY.entries() as u64 - 1);
+            match keep_below_the_end(vmf, file, last, pfn) {
+                Ok(pfn) => return Ok(pfn),
+                Err(_) => continue,
+            }
         }
         match file.add_folio(memory, cpu, index, |_| {}) {
             Ok(Added::Mine(pfn)) => {

@@ -5,6 +5,7 @@ use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PmdVal};
 
 use crate::mm::fault_flags::FaultFlags;
+use crate::mm::generation::CowReuse;
 use crate::mm::vm_flags::VmFlags;
 use crate::mm::vmf::{VmFault, Vmf};
 
@@ -21,7 +22,7 @@ pub(super) fn huge_pmd_set_accessed<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PmdV
                 return vmf.handled();
             }
             if vmf.flags.contains(FaultFlags::WRITE) {
-                pmd.set_access_flags(orig, EntryFlags::ACCESSED | EntryFlags::DIRTY | EntryFlags::SOFT_DIRTY);
+                pmd.set_access_flags(orig, orig.with(EntryFlags::ACCESSED).dirtied());
             }
             drop(pmd);
             vmf.handled()
@@ -51,14 +52,22 @@ pub(super) fn do_huge_pmd_numa_page<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PmdV
 /// The entry with the rights of its VMA, and no more than it may have (D47): writable only if nobody else maps the page
 /// (`pmd_modify`, `can_change_pmd_writable`).
 fn restored<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal) -> PmdVal {
-    let kept = EntryFlags::DIRTY | EntryFlags::SAVED_DIRTY | EntryFlags::SOFT_DIRTY;
-    let flags = orig.flags() & kept | vmf.vma().page_prot() | EntryFlags::ACCESSED;
-    let entry = PmdVal::huge(orig.pfn(), flags);
-    let is_zero = vmf.mm.machine().huge_zero().get() == Some(orig.pfn());
-    let may_write =
-        vmf.vma().flags().contains(VmFlags::WRITE) && !is_zero && vmf.mm.memory().page(orig.pfn()).is_anon_exclusive();
-    // What shared memory may write stands in the rights of its VMA.
-    if may_write || entry.is_writable() { entry.with(EntryFlags::WRITABLE) } else { entry.write_protected() }
+    let entry = orig.modified(vmf.vma().page_prot()).with(EntryFlags::ACCESSED);
+    if may_be_writable(vmf, orig) { entry.writable() } else { entry }
+}
+
+/// Whether a write would find nothing to copy and nothing to note (`can_change_pmd_writable`: who forgot that the page
+/// was written wants to hear of the next write); 4.4 cannot tell, and the scanner left the right to write in the entry.
+fn may_be_writable<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal) -> bool {
+    match vmf.mm.generation().cow_reuse() {
+        CowReuse::MapCount => orig.is_writable(),
+        CowReuse::AnonExclusive => {
+            let is_zero = vmf.mm.machine().huge_zero().get() == Some(orig.pfn());
+            let is_exclusive = || vmf.mm.memory().page(orig.pfn()).is_anon_exclusive();
+            let is_noted = orig.flags().contains(EntryFlags::SOFT_DIRTY);
+            vmf.vma().flags().contains(VmFlags::WRITE) && is_noted && !is_zero && is_exclusive()
+        }
+    }
 }
 
 /// Says that somebody was faster, and lets go.

@@ -18,13 +18,13 @@ use crate::mm::vma::Vma;
 use crate::mm::vmf::{FaultError, Vmf};
 use crate::mm::walk::new_table;
 
-use super::eligible::{huge_start, pages};
+use super::eligible::pages;
 use super::fault::HugeFault;
 use super::locked_pmd::LockedPmd;
 
 /// Maps a huge page where there was nothing; the caller knows that the VMA has room for it.
 pub(super) fn do_huge_pmd_anonymous_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
-    let start = huge_start::<P>(vmf.address);
+    let start = vmf.address.huge_start(P::GEOMETRY);
     enter::<P>("do_huge_pmd_anonymous_page", format_args!("huge page at {start}, flags={}", vmf.flags)).run(
         || match vmf_anon_prepare(vmf) {
             Prepared::Retry(result) => HugeFault::Done(result),
@@ -113,7 +113,7 @@ pub(in crate::mm) fn alloc_huge_charged<P: Platform>(memory: &PhysMem<P>, cpu: C
 
 /// Makes a new folio one of the VMA's and counts the entry that will map the whole of it (`folio_add_new_anon_rmap`).
 pub(super) fn folio_add_new_anon_rmap_pmd<P: Platform>(vmf: &Vmf<'_, P>, folio: Pfn, anon_vma: AnonVmaId) {
-    let index = vmf.vma().linear_page_index(huge_start::<P>(vmf.address));
+    let index = vmf.vma().linear_page_index(vmf.address.huge_start(P::GEOMETRY));
     let words = format_args!("folio={folio}, anon_vma={:#x}, index={index:#x}", anon_vma.0);
     enter::<P>("folio_add_new_anon_rmap", words).run(
         || {

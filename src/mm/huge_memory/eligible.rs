@@ -8,16 +8,6 @@ use crate::x86::VirtAddr;
 use crate::mm::vm_flags::VmFlags;
 use crate::mm::vma::Vma;
 
-/// Bytes that one PMD entry translates (`HPAGE_PMD_SIZE`).
-pub(super) fn span<P: Platform>() -> u64 {
-    P::GEOMETRY.page_size() << P::GEOMETRY.index_bits
-}
-
-/// The first address that the PMD entry of `address` translates (`haddr`).
-pub(super) fn huge_start<P: Platform>(address: VirtAddr) -> VirtAddr {
-    VirtAddr::user(address.bytes() & !(span::<P>() - 1))
-}
-
 /// Pages in a huge page (`HPAGE_PMD_NR`).
 pub(super) fn pages<P: Platform>() -> i64 {
     P::GEOMETRY.entries() as i64
@@ -33,14 +23,14 @@ pub(super) fn is_allowable<P: Platform>(vma: &Vma<P>, address: VirtAddr) -> bool
 
 /// The huge page of a file that shows `address` fits into the VMA, and begins at a multiple of its size in both.
 pub(super) fn fits_file<P: Platform>(vma: &Vma<P>, address: VirtAddr) -> bool {
-    let start = huge_start::<P>(address);
+    let start = address.huge_start(P::GEOMETRY);
     fits(vma, address) && vma.linear_page_index(start).is_multiple_of(P::GEOMETRY.entries() as u64)
 }
 
 /// `thp_vma_suitable_order`.
 fn fits<P: Platform>(vma: &Vma<P>, address: VirtAddr) -> bool {
-    let start = huge_start::<P>(address);
-    vma.start() <= start && start.offset(span::<P>()) <= vma.end()
+    let start = address.huge_start(P::GEOMETRY);
+    vma.start() <= start && start.offset(P::GEOMETRY.huge_page_size()) <= vma.end()
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@
 use crate::locks::SpinGuard;
 use crate::phys::Pfn;
 use crate::platform::{AtomicWord, Ordering, Platform, Variant, ordering, remark};
-use crate::x86::{EntryFlags, PmdVal, level_name};
+use crate::x86::{PmdVal, level_name};
 
 use crate::mm::entry_at::EntryAt;
 use crate::mm::mm_struct::Mm;
@@ -87,9 +87,9 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
 
     /// Adds rights or marks to a huge entry that holds `old` (`pmdp_set_access_flags`): on x86 only a write needs it,
     /// hardware sets A itself.
-    pub(super) fn set_access_flags(&mut self, old: PmdVal, flags: EntryFlags) {
-        if old.with(flags) != old {
-            self.set(old.with(flags));
+    pub(super) fn set_access_flags(&mut self, old: PmdVal, new: PmdVal) {
+        if new != old {
+            self.set(new);
         }
     }
 

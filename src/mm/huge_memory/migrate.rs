@@ -35,7 +35,6 @@ use crate::mm::vm_flags::VmFlags;
 use crate::mm::vma::Vma;
 
 use super::anonymous::{alloc_huge_charged, set_anon};
-use super::eligible::huge_start;
 use super::locked_pmd::LockedPmd;
 use super::migration::under_migration;
 
@@ -47,7 +46,7 @@ pub fn migrate_huge_folio<P: Platform>(
     at: EntryAt,
     address: VirtAddr,
 ) -> Migrated {
-    let start = huge_start::<P>(address);
+    let start = address.huge_start(P::GEOMETRY);
     enter::<P>("migrate_folio", format_args!("huge page at {start}")).run(
         || {
             let (memory, cpu) = (mm.memory(), task.cpu());

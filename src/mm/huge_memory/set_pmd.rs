@@ -16,7 +16,7 @@ use crate::mm::rmap::folio_add_file_rmap_pmd;
 use crate::mm::vm_flags::VmFlags;
 use crate::mm::vmf::Vmf;
 
-use super::eligible::{fits_file, huge_start, pages};
+use super::eligible::{fits_file, pages};
 use super::locked_pmd::LockedPmd;
 
 /// What mapping a huge page of a file came to.
@@ -47,7 +47,7 @@ pub(in crate::mm) fn do_set_pmd<P: Platform>(vmf: &Vmf<'_, P>, page: Pfn, write:
                 return SetPmd::Fallback;
             }
             let file = vma.file().expect("a page of a file is mapped in a VMA of it");
-            file.mapping().assert_installable(vmf.mm, head, file.index(huge_start::<P>(vmf.address)));
+            file.mapping().assert_installable(vmf.mm, head, file.index(vmf.address.huge_start(P::GEOMETRY)));
             let mut pmd = LockedPmd::lock(vmf.mm, vmf.pmd);
             // The re-test under the lock (I2).
             if !recheck::<P>(Variant::SetPmdNone, || pmd.get().is_none()) {

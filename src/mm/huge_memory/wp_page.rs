@@ -111,8 +111,12 @@ fn reuse<P: Platform>(vmf: &Vmf<'_, P>, mut pmd: LockedPmd<'_, P>, orig: PmdVal)
     if vmf.flags.contains(FaultFlags::UNSHARE) {
         return Reuse::Done;
     }
-    let mut flags = EntryFlags::ACCESSED | EntryFlags::DIRTY | EntryFlags::SOFT_DIRTY;
-    flags.set(EntryFlags::WRITABLE, vmf.vma().flags().contains(VmFlags::WRITE));
-    pmd.set_access_flags(orig, flags);
+    pmd.set_access_flags(orig, reused(vmf, orig));
     Reuse::Done
+}
+
+/// The entry of a page that is the writer's alone (`maybe_pmd_mkwrite(pmd_mkdirty(pmd_mkyoung(...)))`).
+pub(super) fn reused<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal) -> PmdVal {
+    let entry = orig.with(EntryFlags::ACCESSED).dirtied();
+    if vmf.vma().flags().contains(VmFlags::WRITE) { entry.writable() } else { entry }
 }

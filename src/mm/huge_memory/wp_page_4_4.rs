@@ -14,18 +14,18 @@ use crate::x86::{EntryFlags, PmdVal, PteVal};
 
 use crate::mm::handle_pte_fault::maybe_mkwrite;
 use crate::mm::rmap::folio_add_new_anon_rmap_at;
-use crate::mm::vm_flags::VmFlags;
 use crate::mm::vma::Vma;
 use crate::mm::vmf::Vmf;
 
 use super::accessed::changed;
 use super::anonymous::{alloc_anon_folio_pmd, folio_add_new_anon_rmap_pmd, writable_huge_entry};
-use super::eligible::{huge_start, pages};
+use super::eligible::pages;
 use super::fault::HugeFault;
 use super::linux_4_4::anon_vma_of;
 use super::locked_pmd::LockedPmd;
 use super::split::fill;
 use super::split_4_4::{split_huge_page, split_huge_page_pmd};
+use super::wp_page::reused;
 
 /// Gives the writer a page that it may write to. 4.4 answers `VM_FAULT_WRITE`, which only GUP reads; here it is 0.
 pub(super) fn do_huge_pmd_wp_page<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PmdVal) -> HugeFault<'m, P> {
@@ -63,9 +63,7 @@ fn wp_folio<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PmdVal) -> HugeFault<'m, P> 
     let page = memory.page(orig.pfn());
     if page.entire_mapcount_after_removals() == 1 {
         remark::<P>(format_args!("no other entry maps the page"));
-        let mut flags = EntryFlags::ACCESSED | EntryFlags::DIRTY | EntryFlags::SOFT_DIRTY;
-        flags.set(EntryFlags::WRITABLE, vmf.vma().flags().contains(VmFlags::WRITE));
-        pmd.set_access_flags(orig, flags);
+        pmd.set_access_flags(orig, reused(&vmf, orig));
         drop(pmd);
         return HugeFault::Done(vmf.handled());
     }
@@ -176,7 +174,7 @@ fn alloc_small<P: Platform>(vmf: &Vmf<'_, P>) -> Result<Vec<Pfn>, OutOfMemory> {
 /// Counts the copies as mapped, before entries show them (D23).
 fn map_small<P: Platform>(vmf: &Vmf<'_, P>, mine: &[Pfn]) {
     let anon_vma = vmf.vma().anon_vma().expect("a VMA that maps a huge page has one").id();
-    let first = vmf.vma().linear_page_index(huge_start::<P>(vmf.address));
+    let first = vmf.vma().linear_page_index(vmf.address.huge_start(P::GEOMETRY));
     for (index, page) in (first..).zip(mine) {
         folio_add_new_anon_rmap_at(vmf.mm, *page, anon_vma, index);
         vmf.mm.memory().add_to_lru(vmf.task.cpu(), *page);

@@ -10,7 +10,7 @@ use crate::mm::mm_struct::{Mm, RssKind};
 use crate::mm::pte_table::pmdp_get_lockless;
 use crate::mm::vma::Vma;
 
-use super::eligible::{pages, span};
+use super::eligible::pages;
 use super::linux_4_4;
 use super::locked_pmd::LockedPmd;
 use super::migration::under_migration;
@@ -42,7 +42,7 @@ pub fn zap_huge<P: Platform>(
 ) -> HugeZap {
     let now = pmdp_get_lockless(mm, at);
     if now.is_huge() || under_migration(now).is_some() {
-        if end.bytes() - start.bytes() == span::<P>() {
+        if end.bytes() - start.bytes() == P::GEOMETRY.huge_page_size() {
             match zap_huge_pmd(mm, cpu, vma, at) {
                 HugeZap::None | HugeZap::NotHuge => {}
                 zapped @ (HugeZap::NoPage | HugeZap::Folio(_)) => return zapped,

@@ -11,7 +11,6 @@ use crate::phys::{Mapping, OutOfMemory};
 use crate::platform::{Platform, enter};
 use crate::x86::VirtAddr;
 
-use super::file::huge_bytes;
 use super::huge_pte::{HugePteLock, huge_pte_alloc, hugetlb_walk};
 use super::rmap::{hugetlb_add_file_rmap, hugetlb_try_dup_anon_rmap};
 
@@ -26,7 +25,7 @@ pub fn copy_hugetlb_page_range<P: Platform>(
 ) -> Result<(), OutOfMemory> {
     enter::<P>("copy_hugetlb_page_range", format_args!("vma={from:?}")).run(
         || {
-            let starts = (from.start().bytes()..from.end().bytes()).step_by(huge_bytes::<P>() as usize);
+            let starts = (from.start().bytes()..from.end().bytes()).step_by(P::GEOMETRY.huge_page_size() as usize);
             starts.map(VirtAddr::user).try_for_each(|address| copy_one((parent, child), task, (from, to), address))
         },
         |result| result.map_or("-ENOMEM".to_owned(), |()| "0".to_owned()),

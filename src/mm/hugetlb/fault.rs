@@ -22,7 +22,7 @@ use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PmdState, PmdVal, VirtAddr};
 
 use super::fault_mutex::FaultLocks;
-use super::file::{filemap_lock_hugetlb_folio, huge_start, put_cached};
+use super::file::{filemap_lock_hugetlb_folio, put_cached};
 use super::huge_pte::{HugePteLock, huge_pte_alloc, peek};
 use super::no_page::hugetlb_no_page;
 use super::wp::hugetlb_wp;
@@ -37,7 +37,7 @@ pub(in crate::mm) fn hugetlb_fault<'m, P: Platform>(
 ) -> VmFault<'m, P> {
     enter::<P>("hugetlb_fault", format_args!("vma={:?}, address={address}, flags={flags}", lock.vma())).run(
         || {
-            let start = huge_start::<P>(address);
+            let start = address.huge_start(P::GEOMETRY);
             let locks = FaultLocks::take(mm.memory().hstate(), lock.vma(), address);
             let pmd = match huge_pte_alloc(mm, task, start) {
                 Ok(pmd) => pmd,

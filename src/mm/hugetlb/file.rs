@@ -13,19 +13,9 @@ use crate::phys::Pfn;
 use crate::platform::{Arc, Platform, enter, remark};
 use crate::x86::VirtAddr;
 
-/// Bytes that one entry maps (`huge_page_size`).
-pub(in crate::mm) fn huge_bytes<P: Platform>() -> u64 {
-    P::GEOMETRY.page_size() << P::GEOMETRY.index_bits
-}
-
-/// The first address that the entry of `address` translates (`address & huge_page_mask(h)`).
-pub(super) fn huge_start<P: Platform>(address: VirtAddr) -> VirtAddr {
-    VirtAddr::user(address.bytes() & !(huge_bytes::<P>() - 1))
-}
-
 /// The huge page of its file that an address shows (`vma_hugecache_offset`).
 pub(super) fn vma_hugecache_offset<P: Platform>(vma: &Vma<P>, address: VirtAddr) -> u64 {
-    vma.linear_page_index(huge_start::<P>(address)) >> P::GEOMETRY.index_bits
+    vma.linear_page_index(address.huge_start(P::GEOMETRY)) >> P::GEOMETRY.index_bits
 }
 
 /// Whether a mapping is to be of huge pages of the pool: it says so, or its file is of hugetlbfs (`is_file_hugepages`).
@@ -51,7 +41,7 @@ pub(in crate::mm) fn hugetlb_file_setup<P: Platform>(
         readahead_pages: 0,
         huge: HugeFolios::Never,
     };
-    let pages = (end.bytes() - start.bytes()) / huge_bytes::<P>();
+    let pages = (end.bytes() - start.bytes()) / P::GEOMETRY.huge_page_size();
     enter::<P>("hugetlb_file_setup", format_args!("huge pages={pages}")).run(
         || Arc::new(AddressSpace::new(unnamed_file(mm, start), pages, pages, behaviour)),
         |file| format!("file {}", file.id().0),

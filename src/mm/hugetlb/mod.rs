@@ -24,7 +24,8 @@
 //!   finds what the first has mapped. Without it both would want a folio, and where the pool has one the second would
 //!   be told that there is none: a false SIGBUS.
 //! - I3. The mutex comes before the VMA's lock, that before `i_mmap`, that before the folio's lock; a folio's lock is
-//!   only tried under the lock of the table.
+//!   only tried under the lock of the table. One exception is Linux's: who has taken a page from the others takes the
+//!   mutex again while it holds folios' locks (mended in 6.16; it can deadlock).
 //! - I4 (D57). What the pool has given is mapped, in a page cache, or given back; what is reserved belongs to a mapping
 //!   or a file.
 //!
@@ -53,5 +54,5 @@ pub use unmap::{hugetlb_zap, unmap_hugepages};
 pub use vma_lock::HugetlbVma;
 
 pub(super) use fault::hugetlb_fault;
-pub(super) use file::{huge_bytes, hugetlb_file_setup, is_hugetlb_request};
+pub(super) use file::{hugetlb_file_setup, is_hugetlb_request};
 pub(super) use resv_map::{hugetlb_reserve_pages, hugetlb_vm_op_close, reserved_by};

@@ -145,6 +145,6 @@ pub(in crate::mm) fn hugetlb_vm_op_close<P: Platform>(hstate: &Hstate<P>, vma: &
 pub(in crate::mm) fn reserved_by<P: Platform>(vma: &Vma<P>) -> u64 {
     let Some(owned) = vma.hugetlb().owned() else { return 0 };
     let start = vma_hugecache_offset(vma, vma.start());
-    let end = start + (vma.end().bytes() - vma.start().bytes()) / super::file::huge_bytes::<P>();
+    let end = start + (vma.end().bytes() - vma.start().bytes()) / P::GEOMETRY.huge_page_size();
     (end - start) - owned.count(start..end)
 }

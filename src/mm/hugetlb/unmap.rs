@@ -14,7 +14,7 @@ use crate::phys::{Pfn, PhysMem};
 use crate::platform::{Platform, Variant, enter, lacks, remark};
 use crate::x86::VirtAddr;
 
-use super::file::{huge_bytes, vma_hugecache_offset};
+use super::file::vma_hugecache_offset;
 use super::huge_pte::{HugePteLock, hugetlb_walk};
 use super::rmap::hugetlb_remove_rmap;
 
@@ -56,7 +56,8 @@ fn unmap_hugepage_range<P: Platform>(
     let root = vma.file().expect("a hugetlb VMA has a file").root();
     enter::<P>("__unmap_hugepage_range", format_args!("{start}-{end}")).run(
         || {
-            let starts = (start.bytes()..end.bytes()).step_by(huge_bytes::<P>() as usize).map(VirtAddr::user);
+            let starts =
+                (start.bytes()..end.bytes()).step_by(P::GEOMETRY.huge_page_size() as usize).map(VirtAddr::user);
             starts.filter_map(|address| unmap_one(memory, vma, root, address, only)).collect()
         },
         |folios: &Vec<Pfn>| format!("{} folios", folios.len()),
@@ -100,7 +101,7 @@ pub(super) fn unmap_ref_private<P: Platform>(vmf: &Vmf<'_, P>, folio: Pfn) {
                 let theirs = vma.file().expect("what is linked to a file shows it");
                 let address = theirs.address(index << P::GEOMETRY.index_bits);
                 if vma.contains(address) {
-                    let range = (address, address.offset(huge_bytes::<P>()));
+                    let range = (address, address.offset(P::GEOMETRY.huge_page_size()));
                     let folios = unmap_hugepage_range(memory, vma, range, Only::Folio(folio));
                     if !lacks::<P>(Variant::HugetlbUnmapFlush) {
                         vmf.mm.machine().shoot_down();
