@@ -151,21 +151,26 @@ pub fn fork_vma<P: Platform>(child: &Mm<P>, task: &Task, parent: &Vma<P>) -> Vma
 /// Makes and links an `anon_vma` for a VMA that had none, unless another task is faster (`__anon_vma_prepare`). The
 /// mmap lock is held.
 pub(super) fn anon_vma_prepare<P: Platform>(mm: &Mm<P>, task: &Task, vma: &Vma<P>) -> AnonVmaId {
-    let mine = Arc::new(AnonVma::new(mm, task));
-    let candidate = Arc::clone(&mine);
-    let mut linked = mine.root.write();
-    let _page_table_lock = mm.page_table_lock().lock();
-    // The re-test under page_table_lock (M43): another fault in this VMA may have been first.
-    match vma.set_anon_vma(candidate) {
-        Err(_mine) if !lacks::<P>(Variant::M43) => {
-            remark::<P>(format_args!("another fault prepared the VMA first; mine is freed"));
-            vma.anon_vma().expect("somebody set it, and it is never unset").id()
-        }
-        Ok(()) | Err(_) => {
-            linked.push(LinkedVma::of(vma));
-            mine.id
-        }
-    }
+    enter::<P>("__anon_vma_prepare", format_args!("vma={vma:?}")).run(
+        || {
+            let mine = Arc::new(AnonVma::new(mm, task));
+            let candidate = Arc::clone(&mine);
+            let mut linked = mine.root.write();
+            let _page_table_lock = mm.page_table_lock().lock();
+            // The re-test under page_table_lock (M43): another fault in this VMA may have been first.
+            match vma.set_anon_vma(candidate) {
+                Err(_mine) if !lacks::<P>(Variant::M43) => {
+                    remark::<P>(format_args!("another fault prepared the VMA first; mine is freed"));
+                    vma.anon_vma().expect("somebody set it, and it is never unset").id()
+                }
+                Ok(()) | Err(_) => {
+                    linked.push(LinkedVma::of(vma));
+                    mine.id
+                }
+            }
+        },
+        |id| format!("anon_vma {:#x}", id.0),
+    )
 }
 
 #[cfg(test)]

@@ -32,11 +32,16 @@ pub(super) fn bad_area_access_error<P: Platform>(
     lock: FaultLock<'_, P>,
     task: &Task,
 ) -> Resume<Ending> {
-    let by_key = is_denied_by_key(exception.error_code, lock.vma(), task);
-    let pkey = lock.vma().flags().pkey();
-    drop(lock);
-    let code = if by_key { FaultCode::PkuErr { pkey } } else { FaultCode::AccErr };
-    bad_area_nosemaphore::<P>(exception, code)
+    enter::<P>("bad_area_access_error", format_args!("address={}", exception.address)).run(
+        || {
+            let by_key = is_denied_by_key(exception.error_code, lock.vma(), task);
+            let pkey = lock.vma().flags().pkey();
+            drop(lock);
+            let code = if by_key { FaultCode::PkuErr { pkey } } else { FaultCode::AccErr };
+            bad_area_nosemaphore::<P>(exception, code)
+        },
+        tell_resume,
+    )
 }
 
 /// SIGSEGV to a user, or the kernel's own way out (`__bad_area_nosemaphore`).
@@ -72,19 +77,20 @@ fn do_sigbus<P: Platform>(exception: Exception, code: BusCode) -> Resume<Ending>
 
 /// What an error of `handle_mm_fault` comes to; the fault lock is released.
 pub(super) fn mm_fault_error<P: Platform>(exception: Exception, error: FaultError, task: &Task) -> Resume<Ending> {
-    if !exception.is_user() && task.is_dying::<P>() {
-        return kernelmode_fixup_or_oops::<P>(exception);
-    }
-    match error {
-        FaultError::Oom if exception.is_user() => {
-            remark::<P>(format_args!("pagefault_out_of_memory"));
-            Resume::Instead(Ending::OutOfMemory)
-        }
-        FaultError::Oom => kernelmode_fixup_or_oops::<P>(exception),
-        FaultError::Sigbus => do_sigbus::<P>(exception, BusCode::AdrErr),
-        FaultError::HwPoison { lsb } => do_sigbus::<P>(exception, BusCode::McErr { lsb }),
-        FaultError::Sigsegv => bad_area_nosemaphore::<P>(exception, FaultCode::MapErr),
-    }
+    enter::<P>("mm_fault_error", format_args!("fault={}", error.words())).run(
+        || match error {
+            _ if !exception.is_user() && task.is_dying::<P>() => kernelmode_fixup_or_oops::<P>(exception),
+            FaultError::Oom if exception.is_user() => {
+                remark::<P>(format_args!("pagefault_out_of_memory"));
+                Resume::Instead(Ending::OutOfMemory)
+            }
+            FaultError::Oom => kernelmode_fixup_or_oops::<P>(exception),
+            FaultError::Sigbus => do_sigbus::<P>(exception, BusCode::AdrErr),
+            FaultError::HwPoison { lsb } => do_sigbus::<P>(exception, BusCode::McErr { lsb }),
+            FaultError::Sigsegv => bad_area_nosemaphore::<P>(exception, FaultCode::MapErr),
+        },
+        tell_resume,
+    )
 }
 
 /// The exception table has an answer, or nobody has (`kernelmode_fixup_or_oops`).
@@ -103,8 +109,8 @@ pub(super) fn kernelmode_fixup_or_oops<P: Platform>(exception: Exception) -> Res
 
 /// The kernel has a bug (`page_fault_oops`).
 pub(super) fn page_fault_oops<P: Platform>(oops: Oops) -> Resume<Ending> {
-    remark::<P>(format_args!("page_fault_oops, __do_kernel_fault as others call it"));
-    Resume::Never(Ending::Oops(oops))
+    enter::<P>("page_fault_oops", format_args!("{oops:?}; __do_kernel_fault, as others call it"))
+        .run(|| Resume::Never(Ending::Oops(oops)), tell_resume)
 }
 
 pub(super) fn tell_resume(resume: &Resume<Ending>) -> String {

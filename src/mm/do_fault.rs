@@ -65,11 +65,16 @@ pub(super) fn vmf_can_call_fault<'m, P: Platform>(
     vmf: Vmf<'m, P>,
     file: &AddressSpace<P>,
 ) -> Result<Vmf<'m, P>, VmFault<'m, P>> {
-    if file.behaviour().map_pages != MapPages::None || !vmf.flags.contains(FaultFlags::VMA_LOCK) {
-        return Ok(vmf);
-    }
-    remark::<P>(format_args!("this file system wants the mmap lock"));
-    Err(vmf.retry(Effort::Minor))
+    enter::<P>("vmf_can_call_fault", format_args!("address={}", vmf.address)).run(
+        || {
+            if file.behaviour().map_pages != MapPages::None || !vmf.flags.contains(FaultFlags::VMA_LOCK) {
+                return Ok(vmf);
+            }
+            remark::<P>(format_args!("this file system wants the mmap lock"));
+            Err(vmf.retry(Effort::Minor))
+        },
+        |may| may.as_ref().map_or_else(VmFault::words, |_| "0".to_owned()),
+    )
 }
 
 /// A read: what is around first, then the page itself.

@@ -113,17 +113,22 @@ pub(super) fn set_pte_range<P: Platform>(
     pfn: Pfn,
     write: Write,
 ) {
-    let vma = vmf.vma();
-    if let Some(file) = vma.file() {
-        file.mapping().assert_installable(vmf.mm, pfn, file.index(address));
-    }
-    let entry = match write {
-        Write::Yes => writable_entry(vmf, pfn),
-        Write::No => PteVal::new(pfn, vma.page_prot()).with(EntryFlags::ACCESSED),
-    };
-    assert_rights(vma, entry, write);
-    folio_add_file_rmap(vmf.mm, pfn);
-    table.set(address, entry);
+    enter::<P>("set_pte_range", format_args!("address={address}, page={pfn}")).run(
+        || {
+            let vma = vmf.vma();
+            if let Some(file) = vma.file() {
+                file.mapping().assert_installable(vmf.mm, pfn, file.index(address));
+            }
+            let entry = match write {
+                Write::Yes => writable_entry(vmf, pfn),
+                Write::No => PteVal::new(pfn, vma.page_prot()).with(EntryFlags::ACCESSED),
+            };
+            assert_rights(vma, entry, write);
+            folio_add_file_rmap(vmf.mm, pfn);
+            table.set(address, entry);
+        },
+        |()| String::new(),
+    );
 }
 
 /// D31 and D33: a private mapping never writes to the file, and a read makes no page writable whose file system is told

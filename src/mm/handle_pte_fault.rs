@@ -57,10 +57,13 @@ pub(super) fn handle_pte_fault<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, 
 
 /// The page is missing (`do_pte_missing`).
 fn do_pte_missing<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
-    match vmf.vma().file() {
-        None => do_anonymous_page(vmf),
-        Some(_) => do_fault(vmf),
-    }
+    enter::<P>("do_pte_missing", format_args!("address={}", vmf.address)).run(
+        || match vmf.vma().file() {
+            None => do_anonymous_page(vmf),
+            Some(_) => do_fault(vmf),
+        },
+        VmFault::words,
+    )
 }
 
 /// Whether an entry that may not be accessed only asks who uses its page. 4.4 takes every such entry for a hint: a VMA

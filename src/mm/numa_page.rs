@@ -74,10 +74,16 @@ fn numa_migrate_check<P: Platform>(vmf: &Vmf<'_, P>, orig: PteVal) -> Option<Pfn
 
 /// Puts the rights back (`numa_rebuild_single_mapping`).
 fn restore<P: Platform>(vmf: &Vmf<'_, P>, mut table: LockedTable<'_, P>, orig: PteVal) {
-    let taken_out = table.modify_prot_start(vmf.address);
-    let entry = taken_out.entry().modified(vmf.vma().page_prot()).with(EntryFlags::ACCESSED);
-    let entry = if may_be_writable(vmf, orig) { entry.writable() } else { entry };
-    table.modify_prot_commit(vmf.address, taken_out, entry);
+    enter::<P>("numa_rebuild_single_mapping", format_args!("address={}", vmf.address)).run(
+        || {
+            let taken_out = table.modify_prot_start(vmf.address);
+            let entry = taken_out.entry().modified(vmf.vma().page_prot()).with(EntryFlags::ACCESSED);
+            let entry = if may_be_writable(vmf, orig) { entry.writable() } else { entry };
+            table.modify_prot_commit(vmf.address, taken_out, entry);
+            drop(table);
+        },
+        |()| String::new(),
+    );
 }
 
 /// Whether a write would find nothing to copy and nothing to note (`can_change_pte_writable`: who forgot that the page

@@ -6,6 +6,8 @@
 //! | poisoned | `VM_FAULT_HWPOISON` |
 //! | a swap slot, a device's page, a marker | nothing makes one: not modelled |
 
+use std::fmt;
+
 use crate::phys::Pfn;
 use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{PteVal, SwapEntry, SwapType};
@@ -20,7 +22,7 @@ use super::vmf::{FaultError, VmFault, Vmf};
 /// If the entry stands for something that nobody in this model makes.
 pub(super) fn do_swap_page<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal) -> VmFault<'m, P> {
     let swap = SwapEntry::from_pte(orig).expect("the entry is neither empty nor present");
-    enter::<P>("do_swap_page", format_args!("address={}, entry={swap:?}", vmf.address)).run(
+    enter::<P>("do_swap_page", format_args!("address={}, {}", vmf.address, Words(swap))).run(
         || match swap.kind() {
             SwapType::MigrationRead | SwapType::MigrationReadExclusive | SwapType::MigrationWrite => {
                 migration_entry_wait(&vmf);
@@ -33,6 +35,22 @@ pub(super) fn do_swap_page<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal) -> Vm
         },
         VmFault::words,
     )
+}
+
+/// What an entry stands for, in words.
+struct Words(SwapEntry);
+
+impl fmt::Display for Words {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(swap) = self;
+        match swap.kind() {
+            SwapType::MigrationRead | SwapType::MigrationReadExclusive | SwapType::MigrationWrite => {
+                write!(formatter, "{:?}: page {} is being moved", swap.kind(), swap.migrating())
+            }
+            SwapType::HwPoison => write!(formatter, "HwPoison: the memory of page {:#x} is broken", swap.offset()),
+            SwapType::Swap(_) | SwapType::Device(_) | SwapType::Marker => write!(formatter, "{swap:?}"),
+        }
+    }
 }
 
 /// Waits for the migration of the entry's page, if it is still going on.

@@ -159,11 +159,14 @@ fn try_once<'m, P: Platform>(
 /// What a signal makes of a fault that is to be tried again (`fault_signal_pending`): a task that dies does not go on,
 /// and a user's task handles any signal first.
 fn fault_signal_pending<P: Platform>(exception: Exception, task: &Task) -> Option<Resume<Ending>> {
-    match (task.pending_signal::<P>(), exception.is_user()) {
-        (Some(_), true) => Some(Resume::Retry),
-        (Some(Signal::Fatal), false) => Some(kernelmode_fixup_or_oops::<P>(exception)),
-        (Some(Signal::Handled), false) | (None, _) => None,
-    }
+    enter::<P>("fault_signal_pending", format_args!("")).run(
+        || match (task.pending_signal::<P>(), exception.is_user()) {
+            (Some(_), true) => Some(Resume::Retry),
+            (Some(Signal::Fatal), false) => Some(kernelmode_fixup_or_oops::<P>(exception)),
+            (Some(Signal::Handled), false) | (None, _) => None,
+        },
+        |pending| pending.is_some().to_string(),
+    )
 }
 
 #[cfg(test)]

@@ -149,18 +149,22 @@ pub(super) const TALES: &[Tale] = &[
             );
         },
     ),
-    tale_g2("huge-wait-split-g2", "the same, and the huge page is being split already: the fault waits", |stage| {
-        let spare = spare_huge_page(stage);
-        let other = move |mm: &Mm<P>| {
-            store_to(mm, spare);
-            madvise_dontneed(mm, CPU, page(9), 4096);
-        };
-        stage.tell_while_from(
-            "another task's store to the next page gets a huge page, of which it then discards a part",
-            ("__pte_alloc", other, "__split_huge_page_refcount"),
-            Instruction::Load(page(3)),
-        );
-    }),
+    tale_g2(
+        "huge-wait-split-g2",
+        "the same in the middle of a split of that huge page: the fault waits for it",
+        |stage| {
+            let spare = spare_huge_page(stage);
+            let other = move |mm: &Mm<P>| {
+                store_to(mm, spare);
+                madvise_dontneed(mm, CPU, page(9), 4096);
+            };
+            stage.tell_while_from(
+                "another task's store to the next page gets a huge page, of which it then discards a part",
+                ("__pte_alloc", other, "__split_huge_page_refcount"),
+                Instruction::Load(page(3)),
+            );
+        },
+    ),
     tale_g2("huge-numa-hint-g2", "a load from a huge page that the NUMA scanner marked, in Linux 4.4", |stage| {
         written(stage);
         stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));

@@ -1,7 +1,9 @@
 //! Tales of anonymous memory.
 
 use crate::actors::{change_prot_numa, fork, migrate};
-use crate::mm::{LockedTable, MapFlags, MapRequest, Migrated, Mm, Process, Protection, Task, VmFlags, Vma, find_pmd};
+use crate::mm::{
+    LockedTable, MapFlags, MapRequest, Migrated, Mm, Process, Protection, Task, VmFlags, Vma, find_pmd, remove_rmap,
+};
 use crate::platform::Arc;
 use crate::x86::{Completion, Instruction, Mode, SwapEntry, SwapType};
 
@@ -88,8 +90,10 @@ pub(super) const TALES: &[Tale] = &[
     }),
     tale("hwpoison", "a load from a page whose memory is broken: SIGBUS", |stage| {
         stage.map(0, 1, RW);
-        stage.accessed_before("a load", Instruction::Load(page(0)));
-        stage.before("memory_failure: the entry says that the page is poisoned", |mm, _| poison_first_page(mm));
+        stage.accessed_before("a store", Instruction::store(page(0), 1));
+        stage.before("memory_failure: the page is unmapped, and its entry says that it is poisoned", |mm, _| {
+            poison_first_page(mm)
+        });
         stage.read(0);
     }),
     tale_g2("anonymous-write-g2", "the first store to a page, as Linux 4.4 handles it", |stage| {
@@ -122,12 +126,15 @@ fn move_first_page(mm: &Mm<P>) {
     assert_eq!(migrate(mm, &Task::new(CPU), page(0)), Migrated::Moved);
 }
 
-/// What `try_to_unmap` leaves of the entry of a page that the hardware says is broken. The page was the zero page, so
-/// there is nothing to uncount.
+/// What `try_to_unmap` leaves of the first page's entry when the hardware says that its memory is broken. The
+/// reference stays: nobody is to get the page again.
 fn poison_first_page(mm: &Mm<P>) {
     let pmd = find_pmd(mm, page(0)).expect("there are tables");
     let mut table = LockedTable::offset_map_lock(mm, pmd).expect("there is a table");
-    let broken = table.get(page(0)).pfn();
+    let broken = table.clear(page(0)).pfn();
+    mm.machine().shoot_down();
+    remove_rmap(mm, broken);
+    mm.add_rss_anon(-1);
     let entry = SwapEntry::new(SwapType::HwPoison, broken.number()).expect("a frame fits into an offset");
     table.set(page(0), entry.to_pte());
 }

@@ -47,7 +47,7 @@ impl Stage {
             setting.push(format!("hugepages={}", config.nr_hugepages));
         }
         if config.memcg_limit_pages != MEMORY.memcg_limit_pages {
-            setting.push(format!("the cgroup's memory.max is {} pages", config.memcg_limit_pages));
+            setting.push(format!("pages that the cgroup may charge: {}", config.memcg_limit_pages));
         }
         Ok(Self { machine, mm, task: Task::new(CPU), setting, chapters: Vec::new(), last: None })
     }

@@ -105,10 +105,7 @@ impl<'f, 'm, P: Platform> Fetch<'f, 'm, P> {
                 }
                 self.effort = Effort::Major;
                 self.task.count(|counts| counts.pgmajfault += 1);
-                let flags = self.vma_flags();
-                if let Some(window) = sync_window(self.file, flags, self.index) {
-                    self.read_ahead(window);
-                }
+                self.read_ahead_of_a_miss();
             }
         }
         self.get(folio)
@@ -239,10 +236,28 @@ impl<'f, 'm, P: Platform> Fetch<'f, 'm, P> {
             return;
         }
         let flags = self.vma_flags();
-        folio.clear_readahead();
-        if let Some(window) = async_window(self.file, flags, self.index) {
-            self.read_ahead(window);
-        }
+        enter::<P>("do_async_mmap_readahead", format_args!("page={pfn}")).run(
+            || {
+                folio.clear_readahead();
+                if let Some(window) = async_window(self.file, flags, self.index) {
+                    self.read_ahead(window);
+                }
+            },
+            |()| String::new(),
+        );
+    }
+
+    /// Has the pages around a missing one read (`do_sync_mmap_readahead`).
+    fn read_ahead_of_a_miss(&mut self) {
+        let flags = self.vma_flags();
+        enter::<P>("do_sync_mmap_readahead", format_args!("index={}", self.index)).run(
+            || {
+                if let Some(window) = sync_window(self.file, flags, self.index) {
+                    self.read_ahead(window);
+                }
+            },
+            |()| String::new(),
+        );
     }
 
     fn read_ahead(&mut self, window: Window) {

@@ -1,6 +1,6 @@
 //! The huge branches of the walk (`mm/memory.c`, `__handle_mm_fault`), between the PMD entry and the PTE.
 
-use crate::platform::{Platform, remark};
+use crate::platform::{Platform, enter, remark};
 use crate::x86::PmdState;
 
 use crate::mm::fault_flags::FaultFlags;
@@ -45,8 +45,7 @@ pub(in crate::mm) fn huge_pmd_fault<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFau
 /// One snapshot decides; nothing pins the entry, so each handler tests it again under its lock.
 fn huge_pmd_fault_6_12<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
     if is_allowable(vmf.vma(), vmf.address) && pmdp_get_lockless(vmf.mm, vmf.pmd).is_none() {
-        // create_huge_pmd: what a file's own operations would map (`huge_fault`) is not modelled.
-        return do_huge_pmd_anonymous_page(vmf);
+        return create_huge_pmd(vmf);
     }
     let orig = pmdp_get_lockless(vmf.mm, vmf.pmd);
     match orig.state() {
@@ -68,4 +67,10 @@ fn huge_pmd_fault_6_12<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
             HugeFault::Done(huge_pmd_set_accessed(vmf, orig))
         }
     }
+}
+
+/// A huge page where there was nothing. What a file's own operations would map (`huge_fault`) is not modelled.
+pub(super) fn create_huge_pmd<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
+    enter::<P>("create_huge_pmd", format_args!("pmd={}", vmf.pmd))
+        .run(|| do_huge_pmd_anonymous_page(vmf), HugeFault::words)
 }

@@ -32,16 +32,15 @@ use crate::mm::vmf::{FaultError, Vmf};
 use crate::mm::walk::{link_table, new_table};
 
 use super::accessed::{do_huge_pmd_numa_page, huge_pmd_set_accessed};
-use super::anonymous::do_huge_pmd_anonymous_page;
 use super::eligible::is_allowable;
-use super::fault::HugeFault;
+use super::fault::{HugeFault, create_huge_pmd};
 use super::locked_pmd::LockedPmd;
 use super::wp_page_4_4::do_huge_pmd_wp_page;
 
 /// Handles the fault by a huge page, if one is there or may be; else makes sure that there is a PTE table.
 pub(super) fn huge_pmd_fault<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
     let handled = if pmdp_get_lockless(vmf.mm, vmf.pmd).is_none() && is_allowable(vmf.vma(), vmf.address) {
-        do_huge_pmd_anonymous_page(vmf)
+        create_huge_pmd(vmf)
     } else {
         fault_on_present(vmf)
     };
