@@ -122,7 +122,7 @@ fn checked_end<P: Platform>(start: VirtAddr, bytes: u64) -> Option<VirtAddr> {
 mod tests {
     use super::*;
     use crate::actors::exit_mmap;
-    use crate::mm::{Process, Protection, RssKind, Task};
+    use crate::mm::{MapFlags, MapRequest, Placement, Process, Protection, RssKind, Task, do_mmap};
     use crate::phys::{Pfn, PhysConfig};
     use crate::platform::{Arc, Native, X86_64};
     use crate::x86::{Completion, Instruction, Machine, Mode};
@@ -191,7 +191,16 @@ mod tests {
             assert_eq!(advise(Generation::G2, HUGE_BYTES), Err(AdviceError::NoHugePages), "{refused:?}");
             assert_eq!(advise(Generation::G6, HUGE_BYTES), Ok(()), "{refused:?}");
         }
-        let hugetlb = mm(Generation::G6, VmFlags::HUGETLB);
+        let config = PhysConfig { nr_hugepages: 2, ..PhysConfig::linux(Pfn::truncate(0x1000), 4096, 1) };
+        let machine = Arc::new(Machine::boot(&config).expect("16 megabytes"));
+        let hugetlb = Mm::new(machine, Generation::G6, CPU).expect("a frame for the root table");
+        let flags = MapFlags::PRIVATE | MapFlags::ANONYMOUS | MapFlags::HUGETLB;
+        let rights = Protection::READ | Protection::WRITE;
+        let placement = Placement::Fixed(START);
+        let request = MapRequest { placement, flags, ..MapRequest::anonymous(2 * HUGE_BYTES, rights) };
+        do_mmap(&hugetlb, &request).expect("the pool has two");
+        store(&hugetlb, &Task::new(CPU), 0);
         assert_eq!(advise(&hugetlb, START, 4096), Err(AdviceError::Invalid), "a huge page of the pool is not cut");
+        exit_mmap(&hugetlb, CPU);
     }
 }

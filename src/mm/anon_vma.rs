@@ -24,8 +24,9 @@ pub struct AnonVma<P: Platform> {
     id: AnonVmaId,
     /// The root table of the address space that it was made for: whose own it is.
     owner: Pfn,
-    /// Its VMAs (`anon_vma->rb_root`), in the order in which they were linked, under the root semaphore; the VMA of a forked process has its parent's address,
-    /// and counts again. Each `anon_vma` has a semaphore of its own: that those of a family share one is not modelled.
+    /// Its VMAs (`anon_vma->rb_root`), in the order in which they were linked, under the root semaphore; the VMA of a
+    /// forked process has its parent's address, and counts again. Each `anon_vma` has a semaphore of its own: that
+    /// those of a family share one is not modelled.
     root: RwSem<P, Vec<LinkedVma>>,
 }
 
@@ -175,7 +176,6 @@ pub(super) fn anon_vma_prepare<P: Platform>(mm: &Mm<P>, task: &Task, vma: &Vma<P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::fork;
     use crate::mm::{Generation, Placement, Process, Protection, mmap};
     use crate::phys::{CpuId, PhysConfig};
     use crate::platform::{Arc, Native, X86_64};
@@ -193,10 +193,10 @@ mod tests {
         let rights = Protection::READ | Protection::WRITE;
         mmap(&first, Placement::Fixed(page), 0x1000, rights).expect("an empty address space");
         let _done = Process::new(&first, &task).execute(Mode::User, Instruction::store(page, 1));
-        fork(&first, &second, &task).expect("there is memory");
-        fork(&second, &third, &task).expect("there is memory");
         let vmas = first.mmap_lock().read();
         let vma = vmas.iter().next().expect("it is mapped");
+        let child = fork_vma(&second, &task, vma);
+        let _grandchild = fork_vma(&third, &task, &child);
         let anon_vma = vma.anon_vma().expect("the store prepared it");
         let roots = || anon_vma.root.read().iter().map(|linked| linked.pgd).collect::<Vec<_>>();
         assert_eq!(roots(), [first.pgd(), second.pgd(), third.pgd()]);

@@ -79,7 +79,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "huge-migrate-fork",
         family: "huge_migrate",
-        claim: "a fork before a huge page is moved keeps it in place, and one after it shares the new one with the child",
+        claim: "a fork before a huge page is moved keeps it in place, and one after it shares the new one with the \
+                child",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
         vmas: HUGE,

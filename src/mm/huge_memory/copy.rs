@@ -7,9 +7,9 @@
 //! - I3 (D40). The parent's entry is write-protected by an update that keeps what hardware marks in it.
 //!
 //! # Lock order
-//! The lock of the child's PMD table, then the parent's. Nobody else knows the child yet, but for who splits a huge page
-//! in Linux 4.4: that one finds the child's tables by the reverse map. So both locks are released before it is waited
-//! for.
+//! The lock of the child's PMD table, then the parent's. Nobody else knows the child yet, but for whoever splits a huge
+//! page in Linux 4.4, who finds the child's tables by the reverse map. So both locks are released before that one is
+//! waited for.
 //!
 //! Not modelled: a page that somebody has pinned (it is split, and its pages are copied one by one); userfaultfd's
 //! write protection, which the child does not inherit.
