@@ -15,8 +15,8 @@ use super::rmap::folio_add_new_anon_rmap;
 use super::vm_flags::VmFlags;
 use super::vmf::{FaultError, VmFault, Vmf};
 
-/// Maps a page where there was none. That 4.4 keeps the lowest page of a stack free here, and lets the stack grow by one
-/// more instead (`check_stack_guard_page`), is not modelled.
+/// Maps a page where there was none. That 4.4 keeps the lowest page of a stack free here, and lets the stack grow by
+/// one more instead (`check_stack_guard_page`), is not modelled.
 pub(super) fn do_anonymous_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
     enter::<P>("do_anonymous_page", format_args!("address={}, flags={}", vmf.address, vmf.flags)).run(
         || {

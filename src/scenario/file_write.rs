@@ -105,7 +105,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "shared-wp-writers",
         family: "file_write",
-        claim: "two first writers of a page that was read both find it writable in the end, and the file knows that it is dirty",
+        claim: "two first writers of a page that was read find it writable, and its file knows that it is dirty",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
         vmas: &[],

@@ -66,8 +66,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Actor { name: "B", ops: &[write(2, 0, 2), write(0, 0, 3)] },
         ],
         outcomes: &[
-            "A wrote; B wrote, wrote; page 0 is huge, A's; page 2 is huge, B's; +0 -0 pages; +0 -0 tables; +2 -0 hugetlb",
-            "A wrote; B wrote, wrote; page 0 is huge, B's; page 2 is huge, B's; +0 -0 pages; +0 -0 tables; +2 -0 hugetlb",
+            "A wrote; B wrote, wrote; page 0 is huge, A's; page 2 is huge, B's; +0 -0 pages; +0 -0 tables; \
+             +2 -0 hugetlb",
+            "A wrote; B wrote, wrote; page 0 is huge, B's; page 2 is huge, B's; +0 -0 pages; +0 -0 tables; \
+             +2 -0 hugetlb",
         ],
         ..scenario("hugetlb-two-pages", "faults on the two huge pages of a mapping, and on the first again")
     },

@@ -49,7 +49,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "numa-soft-dirty",
         family: "numa",
-        claim: "a store after somebody forgot that the page was written is noted, though the scanner was there meanwhile",
+        claim: "a store to a page of which it was forgotten that it was written is noted, scanner or not",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
         vmas: TWO_PAGES,
