@@ -254,7 +254,8 @@ impl Exec {
         match (op.kind, class) {
             (Kind::Unlock, _) => {
                 self.happens.release_exclusive(tid, op.obj);
-                u64::from(self.obj_mut(op.obj).writer.take().is_some())
+                self.obj_mut(op.obj).writer = None;
+                1
             }
             (Kind::WaitFree, _) => {
                 self.happens.acquire_shared(tid, op.obj);

@@ -171,6 +171,8 @@ impl RawBitLock for BitLock {
 
     #[track_caller]
     fn unlock(&self) {
+        // As natively. One more step, which commutes with all that others can do while the bit is set.
+        assert!(BitLock::is_locked(self), "a lock bit was cleared that nobody had set");
         BitLock::unlock(self);
     }
 
