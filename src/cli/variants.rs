@@ -89,8 +89,8 @@ impl VariantsArgs {
                 })
             ));
         } else {
-            line(format_args!("{name:<19}{kind:<10}{:<15}{place}", falls.unwrap_or("-")));
-            line(format_args!("{:<44}{removes}", ""));
+            line(format_args!("{name:<21}{kind:<10}{:<15}{place}", falls.unwrap_or("-")));
+            line(format_args!("{:<46}{removes}", ""));
         }
     }
 
@@ -100,7 +100,7 @@ impl VariantsArgs {
         let bar = Bar::new(chosen.len());
         let mut findings = Vec::new();
         if !self.json {
-            line(format_args!("{:<19}{:<10}{:<24}{:>10}  found", "variant", "", "scenario", "executions"));
+            line(format_args!("{:<21}{:<10}{:<24}{:>10}  found", "variant", "", "scenario", "executions"));
         }
         for variant in chosen.iter().copied() {
             // ORDER none: a flag.
@@ -138,15 +138,15 @@ impl VariantsArgs {
             Some(killed) => {
                 let (scenario, executions) = (killed.scenario.name, killed.executions);
                 let found = killed.found.lines().next().unwrap_or_default();
-                line(format_args!("{name:<19}{word:<10}{scenario:<24}{executions:>10}  {found}"));
+                line(format_args!("{name:<21}{word:<10}{scenario:<24}{executions:>10}  {found}"));
             }
             None => {
                 let (of, executions) = (format!("none of {}", trial.scenarios), trial.executions);
                 let why = reason(trial.variant).unwrap_or("and nobody knows why");
-                line(format_args!("{name:<19}{word:<10}{of:<24}{executions:>10}  {why}"));
+                line(format_args!("{name:<21}{word:<10}{of:<24}{executions:>10}  {why}"));
                 if trial.undecided > 0 {
                     let (undecided, budget) = (trial.undecided, self.budget);
-                    line(format_args!("{:<29}{undecided} of them have more than {budget} executions", ""));
+                    line(format_args!("{:<31}{undecided} of them have more than {budget} executions", ""));
                 }
             }
         }
