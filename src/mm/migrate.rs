@@ -23,6 +23,7 @@ use crate::phys::{OutOfMemory, Page, PageState, Pfn};
 use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{AccessedBit, DirtyBit, EntryFlags, PteVal, SwapEntry, SwapType, VirtAddr};
 
+use super::generation::CowReuse;
 use super::handle_pte_fault::maybe_mkwrite;
 use super::mm_struct::Mm;
 use super::pte_table::LockedTable;
@@ -114,7 +115,9 @@ fn try_to_migrate<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr, old: 
     true
 }
 
-fn migration_entry<P: Platform>(entry: PteVal, page: &Page<P>) -> PteVal {
+/// What says in the place of an entry, small or huge, that its page is on the move: with what the entry allowed, and
+/// how it was marked. One of a PMD table has the same bits.
+pub(super) fn migration_entry<P: Platform>(entry: PteVal, page: &Page<P>) -> PteVal {
     let kind = match (entry.is_writable(), page.is_anon_exclusive()) {
         (true, _) => SwapType::MigrationWrite,
         (false, true) => SwapType::MigrationReadExclusive,
@@ -141,16 +144,8 @@ pub(super) fn remove_migration_pte<P: Platform>(
         .run(|| arrive(mm, vma, address, old, now), |arrived| arrived.to_string())
 }
 
-fn arrive<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr, old: Pfn, now: Pfn) -> bool {
-    let Some(mut table) = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd)) else {
-        return false;
-    };
-    let marked = table.get(address);
-    if !recheck::<P>(Variant::ArriveSame, || under_migration(marked) == Some(old)) {
-        remark::<P>(format_args!("the entry was zapped meanwhile"));
-        return false;
-    }
-    let swap = SwapEntry::from_pte(marked).expect("D44: the entry is still under migration");
+/// An entry for the page at `now`, with the rights that the VMA has by now and the marks that were remembered.
+pub(super) fn restored<P: Platform>(vma: &Vma<P>, marked: PteVal, swap: SwapEntry, now: Pfn) -> PteVal {
     let (accessed, dirty) = swap.migration_marks();
     let mut entry = PteVal::new(now, vma.page_prot()).without(EntryFlags::ACCESSED);
     if accessed == AccessedBit::Young {
@@ -166,12 +161,24 @@ fn arrive<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr, old: Pfn, no
     if swap.kind() == SwapType::MigrationWrite {
         entry = maybe_mkwrite(vma, entry);
     }
+    entry
+}
+
+fn arrive<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr, old: Pfn, now: Pfn) -> bool {
+    let Some(mut table) = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd)) else {
+        return false;
+    };
+    let marked = table.get(address);
+    if !recheck::<P>(Variant::ArriveSame, || under_migration(marked) == Some(old)) {
+        remark::<P>(format_args!("the entry was zapped meanwhile"));
+        return false;
+    }
+    let swap = SwapEntry::from_pte(marked).expect("D44: the entry is still under migration");
+    let entry = restored(vma, marked, swap, now);
     let page = mm.memory().page(now);
     mm.memory().page(mm.memory().folio_of(now)).get();
     page.add_mapcount(1);
-    if swap.kind() != SwapType::MigrationRead
-        && mm.generation().cow_reuse() == super::generation::CowReuse::AnonExclusive
-    {
+    if swap.kind() != SwapType::MigrationRead && mm.generation().cow_reuse() == CowReuse::AnonExclusive {
         page.set_anon_exclusive();
     }
     table.set(address, entry);

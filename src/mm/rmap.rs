@@ -49,7 +49,8 @@ pub fn dup_anon_rmap<P: Platform>(parent: &Mm<P>, pfn: Pfn) {
     page.add_mapcount(1);
 }
 
-/// The same for the huge entry that a fork adds (`folio_try_dup_anon_rmap_pmd`). The locks of both PMD tables are held.
+/// The same for the huge entry that a fork adds, of the hugetlb pool's too (`folio_try_dup_anon_rmap_pmd`,
+/// `hugetlb_try_dup_anon_rmap`). The locks of both PMD tables are held.
 pub(super) fn dup_anon_rmap_pmd<P: Platform>(parent: &Mm<P>, head: Pfn) {
     let page = parent.memory().page(head);
     if page.is_anon_exclusive() {

@@ -22,16 +22,15 @@
 //! is kept where it is. Where there is no huge page to move to, Linux splits the folio and moves its pages; here it is
 //! kept.
 
-use crate::phys::{OutOfMemory, Page, Pfn};
+use crate::phys::{OutOfMemory, Pfn};
 use crate::platform::{Platform, Variant, enter, recheck, remark};
-use crate::x86::{AccessedBit, DirtyBit, EntryFlags, PmdState, PmdVal, SwapEntry, SwapType, VirtAddr};
+use crate::x86::{PmdState, PmdVal, SwapEntry, SwapType, VirtAddr};
 
 use crate::mm::entry_at::EntryAt;
 use crate::mm::generation::CowReuse;
-use crate::mm::migrate::{Migrated, remove_migration_pte};
+use crate::mm::migrate::{Migrated, migration_entry, remove_migration_pte, restored};
 use crate::mm::mm_struct::Mm;
 use crate::mm::task::Task;
-use crate::mm::vm_flags::VmFlags;
 use crate::mm::vma::Vma;
 
 use super::anonymous::{alloc_huge_charged, set_anon};
@@ -122,7 +121,7 @@ fn set_pmd_migration_entry<P: Platform>(mm: &Mm<P>, at: EntryAt, old: Pfn) -> bo
                 return false;
             }
             let entry = pmd.invalidate();
-            pmd.set(migration_entry(entry, page));
+            pmd.set(PmdVal::migration(migration_entry(entry.as_pte(), page)));
             page.clear_anon_exclusive();
             page.add_entire_mapcount(-1);
             // The mapping's reference; the mover has its own.
@@ -131,21 +130,6 @@ fn set_pmd_migration_entry<P: Platform>(mm: &Mm<P>, at: EntryAt, old: Pfn) -> bo
         },
         |unmapped| unmapped.to_string(),
     )
-}
-
-fn migration_entry<P: Platform>(entry: PmdVal, page: &Page<P>) -> PmdVal {
-    let kind = match (entry.is_writable(), page.is_anon_exclusive()) {
-        (true, _) => SwapType::MigrationWrite,
-        (false, true) => SwapType::MigrationReadExclusive,
-        (false, false) => SwapType::MigrationRead,
-    };
-    let flags = entry.flags();
-    let accessed = if flags.contains(EntryFlags::ACCESSED) { AccessedBit::Young } else { AccessedBit::Old };
-    let is_dirty = flags.intersects(EntryFlags::DIRTY | EntryFlags::SAVED_DIRTY);
-    let dirty = if is_dirty { DirtyBit::Dirty } else { DirtyBit::Clean };
-    let swap = SwapEntry::new(kind, SwapEntry::migration_offset(entry.pfn(), accessed, dirty));
-    let swap = PmdVal::migration(swap.expect("a frame fits into an offset").to_pte());
-    if flags.contains(EntryFlags::SOFT_DIRTY) { swap.with(SwapEntry::SOFT_DIRTY) } else { swap }
 }
 
 /// Puts back what says that `old` is under migration, to map `now`: the huge entry, or the small ones that a split left
@@ -185,22 +169,9 @@ fn remove_migration_pmd<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, at: EntryAt, old:
             if swap.kind() != SwapType::MigrationRead && mm.generation().cow_reuse() == CowReuse::AnonExclusive {
                 page.set_anon_exclusive();
             }
-            pmd.set(restored(vma, marked, swap, now));
+            pmd.set(PmdVal::huge(now, restored(vma, marked.as_pte(), swap, now).flags()));
             true
         },
         |restored| restored.to_string(),
     )
-}
-
-/// The entry with the rights that the VMA has now, and the marks that were remembered.
-fn restored<P: Platform>(vma: &Vma<P>, marked: PmdVal, swap: SwapEntry, now: Pfn) -> PmdVal {
-    let (accessed, dirty) = swap.migration_marks();
-    let mut flags = vma.page_prot() - (EntryFlags::ACCESSED | EntryFlags::SOFT_DIRTY);
-    flags.set(EntryFlags::ACCESSED, accessed == AccessedBit::Young);
-    let is_written = swap.kind() == SwapType::MigrationWrite && vma.flags().contains(VmFlags::WRITE);
-    flags.set(EntryFlags::WRITABLE, is_written);
-    // What is dirty and not writable says so by another bit.
-    flags.set(if is_written { EntryFlags::DIRTY } else { EntryFlags::SAVED_DIRTY }, dirty == DirtyBit::Dirty);
-    flags.set(EntryFlags::SOFT_DIRTY, marked.flags().contains(SwapEntry::SOFT_DIRTY));
-    PmdVal::huge(now, flags)
 }

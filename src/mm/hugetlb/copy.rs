@@ -5,6 +5,7 @@
 //! The child's table, the parent's.
 
 use crate::mm::mm_struct::Mm;
+use crate::mm::rmap::dup_anon_rmap_pmd;
 use crate::mm::task::Task;
 use crate::mm::vma::Vma;
 use crate::phys::{Mapping, OutOfMemory};
@@ -12,7 +13,7 @@ use crate::platform::{Platform, enter};
 use crate::x86::VirtAddr;
 
 use super::huge_pte::{HugePteLock, huge_pte_alloc, hugetlb_walk};
-use super::rmap::{hugetlb_add_file_rmap, hugetlb_try_dup_anon_rmap};
+use super::rmap::hugetlb_add_file_rmap;
 
 /// Copies the entries of the parent's VMA, which is locked for writing; `write_protect_seq` is odd. The caller flushes.
 ///
@@ -51,7 +52,7 @@ fn copy_one<P: Platform>(
     let page = memory.page(entry.pfn());
     page.get();
     match page.mapping() {
-        Mapping::Anon(_) => hugetlb_try_dup_anon_rmap(parent, entry.pfn()),
+        Mapping::Anon(_) => dup_anon_rmap_pmd(parent, entry.pfn()),
         Mapping::File(_) | Mapping::Shmem(_) | Mapping::None => hugetlb_add_file_rmap(memory, entry.pfn()),
     }
     let entry = if from.is_cow() { source.set_wrprotect() } else { entry };

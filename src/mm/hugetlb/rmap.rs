@@ -2,7 +2,6 @@
 //! are on no LRU list and count in no RSS.
 
 use crate::mm::generation::CowReuse;
-use crate::mm::mm_struct::Mm;
 use crate::mm::vmf::Vmf;
 use crate::phys::{AnonVmaId, Mapping, Pfn, PhysMem};
 use crate::platform::{Platform, enter};
@@ -41,17 +40,6 @@ fn set_exclusive<P: Platform>(vmf: &Vmf<'_, P>, folio: Pfn) {
 /// Counts one more entry for a folio of the page cache.
 pub(super) fn hugetlb_add_file_rmap<P: Platform>(memory: &PhysMem<P>, folio: Pfn) {
     memory.page(folio).add_entire_mapcount(1);
-}
-
-/// Counts the entry that a fork adds: nobody has the page for itself then. A pinned page would have to be copied, but
-/// nobody pins pages here (`hugetlb_try_dup_anon_rmap`; D29).
-pub(super) fn hugetlb_try_dup_anon_rmap<P: Platform>(parent: &Mm<P>, folio: Pfn) {
-    let page = parent.memory().page(folio);
-    if page.is_anon_exclusive() {
-        parent.assert_write_protecting();
-        page.clear_anon_exclusive();
-    }
-    page.add_entire_mapcount(1);
 }
 
 /// Uncounts an entry, after it was cleared.
