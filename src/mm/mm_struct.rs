@@ -13,6 +13,7 @@ use crate::x86::Machine;
 use super::entry_at::EntryAt;
 use super::generation::Generation;
 use super::mmap_lock::MmapLock;
+use super::tlb_flush_pending::TlbFlushPending;
 use super::vma::Vma;
 use super::vma_lock::VmaReaders;
 use super::vma_tree::VmaTree;
@@ -31,6 +32,7 @@ pub struct Mm<P: Platform> {
     hugetlb_usage: Arc<P::Counter>,
     pgtables_bytes: P::Counter,
     write_protect_seq: P::AtomicU64,
+    tlb_flush_pending: TlbFlushPending<P>,
 }
 
 /// What a page counts as in an address space's RSS (`MM_ANONPAGES`, `MM_FILEPAGES`, `MM_SHMEMPAGES`).
@@ -95,6 +97,7 @@ impl<P: Platform> Mm<P> {
             hugetlb_usage: Arc::default(),
             pgtables_bytes: P::Counter::default(),
             write_protect_seq: P::AtomicU64::new(0),
+            tlb_flush_pending: TlbFlushPending::new(),
         })
     }
 
@@ -205,6 +208,11 @@ impl<P: Platform> Mm<P> {
             let seq = self.write_protect_seq.load(Ordering::Relaxed);
             assert!(seq % 2 == 1, "D29: a mapped page ceases to be exclusive while write_protect_seq is {seq}");
         }
+    }
+
+    /// How many flushes are still to come (`mm->tlb_flush_pending`).
+    pub fn tlb_flush_pending(&self) -> &TlbFlushPending<P> {
+        &self.tlb_flush_pending
     }
 
     /// The word of an entry. Whoever uses it says by which ordering.

@@ -13,6 +13,7 @@ pub use std::sync::atomic::Ordering;
 
 mod exploration;
 mod geometry;
+mod ghost;
 pub mod interleaved;
 pub mod loom;
 mod native;
@@ -27,6 +28,7 @@ mod variants;
 
 pub use exploration::{Exploration, Extent, PctBound, Verdict, Watch};
 pub use geometry::{AddressLayout, FourLevels, Geometry, Shape, TwoLevels, X86_64};
+pub use ghost::Ghost;
 pub use native::Native;
 pub use probe::{Call, Event, enter, remark};
 pub use race_cell::{RaceCell, Word};

@@ -20,6 +20,8 @@ pub trait Platform: Sized + Send + Sync + 'static {
     const GEOMETRY: Geometry;
     /// Whether ghost state is kept; natively it compiles away.
     const CHECKED: bool;
+    /// Whether a load returns what was stored last, in the order in which the engine runs the steps.
+    const SEQUENTIAL: bool;
     /// Whether [`Platform::tell`] listens; where it does not, no event is ever formatted.
     const TRACED: bool;
 

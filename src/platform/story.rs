@@ -160,6 +160,7 @@ impl Platform for Story {
     const NAME: &'static str = "story";
     const GEOMETRY: Geometry = Told::GEOMETRY;
     const CHECKED: bool = false;
+    const SEQUENTIAL: bool = false;
     const TRACED: bool = true;
 
     type AtomicU64 = <Told as Platform>::AtomicU64;

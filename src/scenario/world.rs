@@ -195,7 +195,7 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
             "advised".to_owned()
         }
         Op::MarkNuma { page } => {
-            actors::change_prot_numa(mm, page_address::<P>(page), page_size::<P>());
+            actors::change_prot_numa(mm, task.cpu(), page_address::<P>(page), page_size::<P>());
             "marked".to_owned()
         }
         Op::Migrate { page } => match actors::migrate(mm, task, page_address::<P>(page)) {

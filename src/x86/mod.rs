@@ -11,6 +11,7 @@ mod instruction;
 mod machine;
 mod pkru;
 mod swap_entry;
+mod tlb;
 mod walk;
 
 pub use access::{Access, AccessKind, Interrupts, Mode};
@@ -24,4 +25,5 @@ pub use machine::Machine;
 pub use pkru::Pkru;
 pub use swap_entry::{AccessedBit, DirtyBit, SwapEntry, SwapType, make_readable_migration_entry};
 pub(crate) use walk::level_name;
-pub use walk::{PageFault, Translation, walk};
+pub use tlb::{Remembered, Retention};
+pub use walk::{Leaf, PageFault, Translation, walk};

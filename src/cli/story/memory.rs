@@ -65,7 +65,7 @@ pub(super) const TALES: &[Tale] = &[
     tale("numa-hint", "a load from a page that the NUMA scanner marked", |stage| {
         stage.map(0, 1, RW);
         stage.accessed_before("a store", Instruction::store(page(0), 1));
-        stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
+        stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, CPU, page(0), 4096));
         stage.read(0);
     }),
     tale(
@@ -74,7 +74,7 @@ pub(super) const TALES: &[Tale] = &[
         |stage| {
             stage.map(0, 1, RW);
             stage.accessed_before("a store", Instruction::store(page(0), 1));
-            stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
+            stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, CPU, page(0), 4096));
             stage.script("the page is misplaced", &[1]);
             stage.read(0);
         },
@@ -116,7 +116,7 @@ pub(super) const TALES: &[Tale] = &[
     tale_g2("numa-hint-g2", "a load from a page that the NUMA scanner marked, as Linux 4.4 handles it", |stage| {
         stage.map(0, 1, RW);
         stage.accessed_before("a store", Instruction::store(page(0), 1));
-        stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
+        stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, CPU, page(0), 4096));
         stage.read(0);
     }),
 ];

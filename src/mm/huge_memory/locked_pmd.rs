@@ -26,15 +26,17 @@
 
 use crate::locks::SpinGuard;
 use crate::phys::Pfn;
-use crate::platform::{AtomicWord, Ordering, Platform, Variant, ordering, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, lacks, ordering, remark};
 use crate::x86::{PmdVal, level_name};
 
 use crate::mm::entry_at::EntryAt;
 use crate::mm::mm_struct::Mm;
+use crate::mm::tlb_flush::flush_tlb_of;
 
 /// A PMD entry whose table is locked.
 pub struct LockedPmd<'m, P: Platform> {
     mm: &'m Mm<P>,
+    root: Pfn,
     at: EntryAt,
     _pml: SpinGuard<'m, P, ()>,
 }
@@ -43,7 +45,13 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
     /// Waits for the lock of the entry's table.
     #[track_caller]
     pub fn lock(mm: &'m Mm<P>, at: EntryAt) -> Self {
-        Self { mm, at, _pml: mm.memory().page(at.table).ptl().lock() }
+        Self::lock_below(mm, mm.pgd(), at)
+    }
+
+    /// The same of an entry below the root table of any address space of the machine, as the reverse map finds it.
+    #[track_caller]
+    pub(super) fn lock_below(mm: &'m Mm<P>, root: Pfn, at: EntryAt) -> Self {
+        Self { mm, root, at, _pml: mm.memory().page(at.table).ptl().lock() }
     }
 
     /// Reads the entry.
@@ -78,11 +86,25 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
         old
     }
 
-    /// Makes the entry useless to hardware, waits until no CPU uses the old one, and returns it (`pmdp_invalidate`).
+    /// Makes the entry useless to hardware, has every CPU forget the old one, and returns it (`pmdp_invalidate`).
     pub fn invalidate(&mut self) -> PmdVal {
         let old = self.exchange(self.get().invalidated());
-        self.mm.machine().shoot_down();
+        self.flush();
         old
+    }
+
+    /// Empties the entry, has every CPU forget it, and returns what it held last (`pmdp_huge_clear_flush`).
+    pub(super) fn clear_flush(&mut self) -> PmdVal {
+        let old = self.exchange(PmdVal::from_bits(0));
+        self.flush();
+        old
+    }
+
+    /// Has every CPU forget the entry (`flush_pmd_tlb_range`).
+    fn flush(&self) {
+        if !lacks::<P>(Variant::PmdFlush) {
+            flush_tlb_of(self.mm.machine(), self.root, self.at.range::<P>());
+        }
     }
 
     /// Adds rights or marks to a huge entry that holds `old` (`pmdp_set_access_flags`): on x86 only a write needs it,
@@ -93,19 +115,31 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
         }
     }
 
-    /// Changes marks of an entry that hardware may mark meanwhile (`pmdp_splitting_flush`, `pmdp_test_and_clear_young`,
-    /// without the flush).
-    pub fn update(&mut self, change: impl Fn(PmdVal) -> PmdVal) {
+    /// Changes marks of an entry that hardware may mark meanwhile, and returns what it held last
+    /// (`pmdp_splitting_flush`, `pmdp_test_and_clear_young`, without the flush).
+    pub fn update(&mut self, change: impl Fn(PmdVal) -> PmdVal) -> PmdVal {
         let mut old = self.get();
         // ORDER O2: a locked update, as hardware's own.
         while let Err(now) = self.mm.entry(self.at).compare_exchange(old.bits(), change(old).bits(), Ordering::AcqRel) {
             old = PmdVal::from_bits(now);
         }
         remark::<P>(format_args!("{}[{}] = {}", level_name(self.at.level), self.at.index, change(old)));
+        old
     }
 
     /// Points the entry to a table that is filled (`pmd_populate`). The table was counted when it was deposited.
+    ///
+    /// # Panics
+    /// If a CPU still remembers the entry as a huge one (D3, D4): it would have a small translation besides.
     pub(super) fn populate(&mut self, table: Pfn) {
+        if P::CHECKED {
+            let remembered = self.mm.machine().remembered_of(self.root, self.at.range::<P>());
+            if let Some(entry) = remembered.iter().find(|entry| entry.leaf.level > 1) {
+                let (cpu, start) = (entry.cpu, entry.start);
+                panic!("D4: {start} becomes a table, and {cpu:?} still translates it as one huge page");
+            }
+            self.mm.machine().judged("D4", 1);
+        }
         self.set(PmdVal::table(table));
     }
 

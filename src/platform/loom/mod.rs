@@ -43,6 +43,7 @@ impl<G: Shape> Platform for Loom<G> {
     const NAME: &'static str = "loom";
     const GEOMETRY: Geometry = G::GEOMETRY;
     const CHECKED: bool = true;
+    const SEQUENTIAL: bool = false;
     const TRACED: bool = false;
 
     type AtomicU64 = Atomic;

@@ -36,6 +36,7 @@ impl<G: Shape> Platform for Native<G> {
     const NAME: &'static str = "native";
     const GEOMETRY: Geometry = G::GEOMETRY;
     const CHECKED: bool = false;
+    const SEQUENTIAL: bool = false;
     const TRACED: bool = false;
 
     type AtomicU64 = AtomicU64;
