@@ -40,12 +40,7 @@ pub(super) fn free_pgtables<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>,
 }
 
 /// Frees what lies below the entries of one table, of which `table` is the first.
-fn free_below<P: Platform>(
-    mm: &Mm<P>,
-    gather: &mut Gather<'_, P>,
-    table: EntryAt,
-    (range, bounds): (Range, Range),
-) {
+fn free_below<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, table: EntryAt, (range, bounds): (Range, Range)) {
     for index in 0..P::GEOMETRY.entries() {
         let at = table.nth::<P>(index);
         let covers = Range::from(at.range::<P>());

@@ -113,6 +113,9 @@ fn ask_the_oracle<P: Platform>(
     if let Err(broken) = judge() {
         panic!("{broken}");
     }
+    for (id, facts) in world.mm.machine().judgements() {
+        *evaluated.entry(id).or_default() += facts;
+    }
     evaluated
 }
 

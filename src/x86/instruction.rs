@@ -159,8 +159,7 @@ fn attempt<P: Platform>(
     enter::<P>("instruction", format_args!("{instruction}")).run(
         || {
             let mut uninterrupted = cpu.begin_instruction();
-            let translation =
-                uninterrupted.translate((machine, cpu.id(), root), instruction.address(), access)?;
+            let translation = uninterrupted.translate((machine, cpu.id(), root), instruction.address(), access)?;
             let value = perform(machine, instruction, translation);
             cpu.note_access(machine);
             Ok(value)

@@ -24,6 +24,6 @@ pub use instruction::{Completion, ExceptionHandler, Instruction, PtRegs, Resume,
 pub use machine::Machine;
 pub use pkru::Pkru;
 pub use swap_entry::{AccessedBit, DirtyBit, SwapEntry, SwapType, make_readable_migration_entry};
-pub(crate) use walk::level_name;
 pub use tlb::{Remembered, Retention};
+pub(crate) use walk::level_name;
 pub use walk::{Leaf, PageFault, Translation, walk};

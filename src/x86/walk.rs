@@ -77,12 +77,7 @@ impl Leaf {
 ///
 /// # Panics
 /// If an entry names a frame that nobody owns (D14): hardware would go on and use it.
-pub fn walk<P: Platform>(
-    memory: &PhysMem<P>,
-    root: Pfn,
-    address: VirtAddr,
-    access: Access,
-) -> Result<Leaf, PageFault> {
+pub fn walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address: VirtAddr, access: Access) -> Result<Leaf, PageFault> {
     let raise = |why: ErrorCode| PageFault { address, error_code: why | access.error_code() };
     loop {
         match try_walk(memory, root, address, access) {
@@ -136,7 +131,8 @@ fn try_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address: VirtAddr, acce
         }
         assert_owned(memory, pfn, (level, is_leaf), address);
         if is_leaf {
-            let own = EntryFlags::from_bits_truncate(used) & (EntryFlags::ACCESSED | EntryFlags::DIRTY | EntryFlags::KEY);
+            let own =
+                EntryFlags::from_bits_truncate(used) & (EntryFlags::ACCESSED | EntryFlags::DIRTY | EntryFlags::KEY);
             return Step::Reached(Leaf { pfn, level, flags: rights | no_execute | own });
         }
         table = pfn;
@@ -316,7 +312,10 @@ mod tests {
         world.memory.word(world.root, 1).store(huge.bits(), Ordering::Relaxed);
         let second = VirtAddr::user(32 + 16 + 8);
         let written = walk(&world.memory, world.root, second, user(AccessKind::Write));
-        assert_eq!(written.map(|leaf| leaf.translation::<P>(second)), Ok(Translation { pfn: Pfn::truncate(head.number() + 1), offset: 8 }));
+        assert_eq!(
+            written.map(|leaf| leaf.translation::<P>(second)),
+            Ok(Translation { pfn: Pfn::truncate(head.number() + 1), offset: 8 })
+        );
         assert!(pmd().flags().contains(EntryFlags::ACCESSED | EntryFlags::DIRTY));
         world.memory.word(world.root, 1).store(huge.invalidated().bits(), Ordering::Relaxed);
         assert_eq!(error_code(&world, 56, user(AccessKind::Write)), Some(6), "invalidated: not present to hardware");

@@ -60,14 +60,14 @@ impl<P: Platform> World<P> {
 
     /// Tells the oracle of a store.
     pub fn pretend_stored(&mut self, address: VirtAddr, value: u64) {
-        self.ghost.events.push(GhostEvent::Stored(address, value));
+        self.ghost.push(GhostEvent::Stored(address, value), (0, 0));
     }
 
     /// The system call.
     pub fn munmap(&mut self, start: VirtAddr, bytes: u64) -> Result<(), UnmapError> {
         munmap(&self.mm, CPU, start, bytes)?;
         let end = start.offset(bytes.next_multiple_of(P::GEOMETRY.page_size()));
-        self.ghost.events.push(GhostEvent::Discards { start, end });
+        self.ghost.push(GhostEvent::Discards { start, end }, (0, 0));
         Ok(())
     }
 

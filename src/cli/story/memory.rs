@@ -2,7 +2,8 @@
 
 use crate::actors::{change_prot_numa, fork, migrate};
 use crate::mm::{
-    LockedTable, MapFlags, MapRequest, Migrated, Mm, Process, Protection, Task, VmFlags, Vma, find_pmd, remove_rmap,
+    LockedTable, MapFlags, MapRequest, Migrated, Mm, Process, Protection, Task, VmFlags, Vma, find_pmd,
+    flush_tlb_range, remove_rmap,
 };
 use crate::platform::Arc;
 use crate::x86::{Completion, Instruction, Mode, SwapEntry, SwapType};
@@ -132,7 +133,7 @@ fn poison_first_page(mm: &Mm<P>) {
     let pmd = find_pmd(mm, page(0)).expect("there are tables");
     let mut table = LockedTable::offset_map_lock(mm, pmd).expect("there is a table");
     let broken = table.clear(page(0)).pfn();
-    mm.machine().shoot_down();
+    flush_tlb_range(mm, (page(0), page(1)));
     remove_rmap(mm, broken);
     mm.add_rss_anon(-1);
     let entry = SwapEntry::new(SwapType::HwPoison, broken.number()).expect("a frame fits into an offset");
