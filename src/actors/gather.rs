@@ -129,3 +129,65 @@ impl<'m, P: Platform> Gather<'m, P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::{exit_mmap, madvise_dontneed};
+    use crate::mm::{Generation, Placement, Process, Protection, Task, mmap};
+    use crate::phys::PhysConfig;
+    use crate::platform::{Arc, Native, X86_64};
+    use crate::x86::{Instruction, Machine, Mode, Retention};
+
+    type P = Native<X86_64>;
+
+    const CPU: CpuId = CpuId::new(0);
+    const START: VirtAddr = VirtAddr::user(0x5000);
+
+    const fn page(number: u64) -> VirtAddr {
+        START.offset(number * 0x1000)
+    }
+
+    /// Four pages that CPU 0 has written to and remembers.
+    fn written() -> Mm<P> {
+        let config = PhysConfig::linux(Pfn::truncate(0x1000), 256, 2);
+        let machine = Machine::boot_with(&config, Retention::Keeps).expect("a little memory");
+        let mm = Mm::new(Arc::new(machine), Generation::G6, CPU).expect("a frame for the root table");
+        mmap(&mm, Placement::Fixed(START), 0x4000, Protection::READ | Protection::WRITE)
+            .expect("an empty address space");
+        let task = Task::new(CPU);
+        for number in 0..4 {
+            let _done = Process::new(&mm, &task).execute(Mode::User, Instruction::store(page(number), 1));
+        }
+        mm
+    }
+
+    /// The numbers of the pages that are remembered.
+    fn remembered(mm: &Mm<P>) -> Vec<u64> {
+        let all = mm.machine().remembered_of(mm.pgd(), (START, page(4)));
+        all.iter().map(|entry| (entry.start.bytes() - START.bytes()) / 0x1000).collect()
+    }
+
+    #[test]
+    fn what_was_cleared_is_flushed_and_nothing_else() {
+        let mm = written();
+        madvise_dontneed(&mm, CPU, page(1), 0x2000);
+        assert_eq!(remembered(&mm), [0, 3]);
+        madvise_dontneed(&mm, CPU, page(1), 0x1000);
+        assert_eq!(remembered(&mm), [0, 3], "nothing was there");
+        exit_mmap(&mm, CPU);
+        assert_eq!(remembered(&mm), [0_u64; 0]);
+    }
+
+    #[test]
+    fn who_finds_another_unmapping_under_way_flushes_everything() {
+        let mm = written();
+        let other = Gather::new(&mm, CpuId::new(1));
+        madvise_dontneed(&mm, CPU, page(0), 0x1000);
+        assert_eq!(remembered(&mm), [0_u64; 0]);
+        assert!(mm.tlb_flush_pending().is_pending());
+        other.finish();
+        assert!(!mm.tlb_flush_pending().is_pending());
+        exit_mmap(&mm, CPU);
+    }
+}

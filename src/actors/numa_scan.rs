@@ -9,8 +9,8 @@
 
 use crate::mm::{CowReuse, EntryAt, LockedPmd, LockedTable, Mm, Vma, find_pmd};
 use crate::phys::CpuId;
-use crate::platform::{Platform, enter, remark};
-use crate::x86::{EntryFlags, PteVal, VirtAddr};
+use crate::platform::{Platform, Variant, enter, lacks, remark};
+use crate::x86::{EntryFlags, PmdVal, PteVal, VirtAddr};
 
 use super::gather::Gather;
 
@@ -60,7 +60,9 @@ fn mark_huge<P: Platform>(mm: &Mm<P>, at: EntryAt, gather: &mut Gather<'_, P>) -
         return false;
     }
     // `pmdp_invalidate_ad`: on x86 hardware marks nothing in an entry without P, and the flush may come at the end.
-    let old = pmd.exchange(pmd.get().invalidated());
+    let invalidated = pmd.get().invalidated();
+    let old = pmd.exchange(if lacks::<P>(Variant::NumaInvalidate) { PmdVal::from_bits(0) } else { invalidated });
+    assert!(!P::CHECKED || !pmd.get().is_none(), "D48: an entry that is being marked reads as none");
     let rights = EntryFlags::PROT_NONE | EntryFlags::ACCESSED;
     let kept = match mm.generation().cow_reuse() {
         CowReuse::MapCount => old.flags() & EntryFlags::WRITABLE,

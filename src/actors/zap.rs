@@ -102,13 +102,13 @@ pub(super) fn zap_pte<P: Platform>(
     } else {
         gather.found_empty(page);
     }
-    zap_entry(mm, gather, entry);
+    zap_entry(mm, gather, table, entry);
 }
 
-fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {
+fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, table: &LockedTable<'_, P>, entry: PteVal) {
     if under_migration(entry).is_some() {
         // Whoever moves the page has uncounted the mapping already, and its reference.
-        mm.add_rss_anon(-1);
+        table.count_rss(RssKind::Anon, -1);
         return;
     }
     assert!(entry.is_present(), "{entry:?}: no actor swaps pages yet");
@@ -119,7 +119,7 @@ fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal)
             // What hardware marked in the entry must outlive it (D37): the file system has to write it back.
             mm.memory().folio(entry.pfn()).mark_dirty();
         }
-        mm.add_rss(kind, -1);
+        table.count_rss(kind, -1);
         remove_rmap(mm, entry.pfn());
         gather.page(entry.pfn());
     }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::locks::Spin;
 use crate::phys::{CpuId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
 use crate::platform::{Arc, AtomicWord, Ordering, Platform, Tally};
-use crate::x86::Machine;
+use crate::x86::{Machine, VirtAddr};
 
 use super::entry_at::EntryAt;
 use super::generation::Generation;
@@ -146,18 +146,15 @@ impl<P: Platform> Mm<P> {
         self.rss_anon_pages.read()
     }
 
-    /// Counts anonymous pages mapped or, if negative, unmapped (`add_mm_counter`).
-    pub fn add_rss_anon(&self, pages: i64) {
-        self.rss_anon_pages.add(pages);
-    }
-
     /// Pages of a kind that are mapped (`get_mm_counter`). Exact when nobody faults.
     pub fn rss(&self, kind: RssKind) -> i64 {
         self.rss_counter(kind).read()
     }
 
-    /// Counts pages of a kind mapped or, if negative, unmapped (`add_mm_counter`).
-    pub fn add_rss(&self, kind: RssKind, pages: i64) {
+    /// Counts pages of a kind mapped or, if negative, unmapped (`add_mm_counter`). Who may is who has locked the table
+    /// that maps them (D20): [`LockedTable::count_rss`](super::LockedTable::count_rss),
+    /// [`LockedPmd::count_rss`](super::LockedPmd::count_rss).
+    pub(super) fn add_rss(&self, kind: RssKind, pages: i64) {
         self.rss_counter(kind).add(pages);
     }
 
@@ -221,7 +218,15 @@ impl<P: Platform> Mm<P> {
     }
 
     /// Frees the root table of an address space whose other tables are gone (`pgd_free`).
+    ///
+    /// # Panics
+    /// If a CPU remembers anything of it (D36): the next address space with this root would inherit it.
     pub(crate) fn free_pgd(&self, cpu: CpuId) {
+        if P::CHECKED {
+            let everything = (VirtAddr::ZERO, VirtAddr::user(P::GEOMETRY.task_size()));
+            let left = self.machine.remembered_of(self.pgd, everything).len();
+            assert!(left == 0, "D36: CPUs remember {left} translations of an address space that is gone");
+        }
         self.memory().free_uncharged(cpu, self.pgd);
     }
 }

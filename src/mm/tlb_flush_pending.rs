@@ -43,7 +43,7 @@ impl<P: Platform> TlbFlushPending<P> {
     }
 
     /// Whether somebody is (`mm_tlb_flush_pending`).
-    pub(super) fn is_pending(&self) -> bool {
+    pub fn is_pending(&self) -> bool {
         self.get() > 0
     }
 

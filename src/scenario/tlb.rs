@@ -155,6 +155,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
+        name: "tlb-zero-page",
+        family: "tlb",
+        claim: "who remembers the zero page reads zero or what was stored, and zero no more once it has read the latter",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: TWO_PAGES,
+        setup: &[read(0, 0), on(1, &read(0, 0))],
+        actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "R", ops: &[read(0, 0), read(0, 0)] }],
+        outcomes: &[
+            "W wrote; R read 0, read 0; page 0 is W's; +1 -0 pages; +0 -0 tables",
+            "W wrote; R read 0, read 1; page 0 is W's; +1 -0 pages; +0 -0 tables",
+            "W wrote; R read 1, read 1; page 0 is W's; +1 -0 pages; +0 -0 tables",
+        ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
+    },
+    Scenario {
         name: "tlb-protect-huge",
         family: "tlb",
         claim: "a huge page is write-protected for every CPU: a store is noted, or comes before",

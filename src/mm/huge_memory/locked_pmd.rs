@@ -30,7 +30,7 @@ use crate::platform::{AtomicWord, Ordering, Platform, Variant, lacks, ordering, 
 use crate::x86::{PmdVal, level_name};
 
 use crate::mm::entry_at::EntryAt;
-use crate::mm::mm_struct::Mm;
+use crate::mm::mm_struct::{Mm, RssKind};
 use crate::mm::tlb_flush::flush_tlb_of;
 
 /// A PMD entry whose table is locked.
@@ -105,6 +105,12 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
         if !lacks::<P>(Variant::PmdFlush) {
             flush_tlb_of(self.mm.machine(), self.root, self.at.range::<P>());
         }
+    }
+
+    /// Counts the small pages of a kind that the entry maps or, if negative, no longer maps (`add_mm_counter`), before
+    /// anybody else can see it change (D20).
+    pub fn count_rss(&self, kind: RssKind, pages: i64) {
+        self.mm.add_rss(kind, pages);
     }
 
     /// Adds rights or marks to a huge entry that holds `old` (`pmdp_set_access_flags`): on x86 only a write needs it,
