@@ -117,6 +117,9 @@ impl<'m, P: Platform> Gather<'m, P> {
 
     /// `tlb_flush_mmu_tlbonly`.
     fn flush(&self) {
+        if lacks::<P>(Variant::GatherFlush) {
+            return;
+        }
         let is_alone = || !self.mm.tlb_flush_pending().is_nested();
         // mm_tlb_flush_nested (M56).
         if !recheck::<P>(Variant::M56, is_alone) {

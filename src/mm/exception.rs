@@ -30,7 +30,8 @@ impl<'m, P: Platform> Process<'m, P> {
         execute(machine, machine.cpu(self.task.cpu()), mode, instruction, self)
     }
 
-    /// Ghost: when the last instruction's access took place, as one moment from then to then ([`crate::x86::Machine::tick`]).
+    /// Ghost: when the last instruction's access took place, as one moment from then to then
+    /// ([`crate::x86::Machine::tick`]).
     pub fn accessed(&self) -> (u64, u64) {
         let at = self.mm.machine().cpu(self.task.cpu()).accessed();
         (at, at)

@@ -16,7 +16,8 @@
 //!
 //! The engine runs one order of two steps that do not depend on each other, accesses to two frames among them. What is
 //! judged here is that order. No order of a correct kernel breaks the rules, so nothing is found that is not there; a
-//! scenario that wants to see a wrong order orders the accesses itself, by a word that one writes and the other reads.
+//! scenario that wants to see a wrong order orders the accesses itself, by something that one does and the other finds
+//! done.
 
 use std::collections::BTreeSet;
 

@@ -4,8 +4,8 @@
 //! hold, and what a load may have returned.
 //!
 //! Where loads return what was stored last in the order in which the engine runs the steps, the stamps decide
-//! (`coherence`). Elsewhere (loom's stale reads, real threads) a word holds the last store of *some* task to it: nothing
-//! else can be the last in any order of the stores. That is also all that is said of a private mapping of a file before
+//! (`coherence`). Elsewhere (loom's stale reads, real threads) a word holds the last store of *some* task to it:
+//! nothing else can be the last in any order of the stores. That is also all that is said of a private mapping of a file before
 //! the first store to it: which of the file's contents it shows depends on when the page was copied.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,7 +67,10 @@ impl GhostLog {
 
     /// When each discard of an address began, and when it was over.
     fn discards(&self, address: VirtAddr) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let covers = move |stamped: &&Stamped| matches!(stamped.event, GhostEvent::Discards { start, end } if (start..end).contains(&address));
+        let covers = move |stamped: &&Stamped| match stamped.event {
+            GhostEvent::Discards { start, end } => (start..end).contains(&address),
+            GhostEvent::Stored(..) | GhostEvent::Loaded(..) | GhostEvent::Cleaned(_) | GhostEvent::Forked => false,
+        };
         self.events.iter().filter(covers).map(|stamped| (stamped.began, stamped.ended))
     }
 }

@@ -32,7 +32,7 @@ use super::compound::Compound;
 use super::cpu::CpuId;
 use super::folio::FolioFlags;
 use crate::locks::Spin;
-use crate::platform::{AtomicWord, Ghost, Ordering, Platform, RaceCell, Variant, Word, ordering};
+use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Variant, Word, ordering};
 
 /// Who owns a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,6 @@ pub struct Page<P: Platform> {
     ptl: Spin<P, ()>,
     folio: FolioFlags<P>,
     compound: Compound<P>,
-    translations: Ghost<Vec<(CpuId, u64)>>,
 }
 
 impl<P: Platform> Page<P> {
@@ -156,7 +155,6 @@ impl<P: Platform> Page<P> {
             ptl: Spin::new("page->ptl", ()),
             folio: FolioFlags::new(),
             compound: Compound::new(),
-            translations: Ghost::default(),
         }
     }
 
@@ -343,34 +341,6 @@ impl<P: Platform> Page<P> {
         CpuId::new(self.allocated_by.get() as usize)
     }
 
-    /// Ghost: a CPU remembers that the frame is the page at `address` (D36).
-    pub fn translated(&self, cpu: CpuId, address: u64) {
-        if P::CHECKED {
-            self.translations.with(|all| all.push((cpu, address)));
-        }
-    }
-
-    /// Ghost: the CPU has forgotten it. Whoever frees the frame must be ordered behind this: else it is a data race on
-    /// the frame's state.
-    pub fn translated_no_more(&self, cpu: CpuId, address: u64) {
-        if P::CHECKED {
-            self.state.get();
-            self.translations.with(|all| {
-                let at = all.iter().position(|one| *one == (cpu, address));
-                all.swap_remove(at.expect("what is forgotten was remembered"));
-            });
-        }
-    }
-
-    /// D36: no CPU remembers the frame.
-    fn assert_not_translated(&self) {
-        if P::CHECKED
-            && let Some((cpu, address)) = self.translations.with(|all| all.first().copied())
-        {
-            panic!("D36: a frame was freed that {cpu:?} still takes for the page at {address:#x}");
-        }
-    }
-
     pub(super) fn begin(&self, cpu: CpuId, state: PageState) {
         let before = self.state.get();
         assert!(before == PageState::Free, "D21: a frame that is {before:?} was allocated again");
@@ -406,7 +376,6 @@ impl<P: Platform> Page<P> {
 
     /// The frame goes back to the hugetlb pool, still a part of its folio.
     pub(super) fn enter_pool(&self) {
-        self.assert_not_translated();
         self.set_mapping(Mapping::None, 0);
         self.folio.reset();
         self.compound.reset_users();
@@ -423,7 +392,6 @@ impl<P: Platform> Page<P> {
     pub(super) fn end(&self) {
         let mapcount = self.mapcount();
         assert!(mapcount == 0, "D21: a page that {mapcount} entries map was freed");
-        self.assert_not_translated();
         self.set_mapping(Mapping::None, 0);
         self.folio.reset();
         self.compound.reset();

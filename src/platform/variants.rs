@@ -130,6 +130,7 @@ variants! {
         "4.4: pte_same after the wait for the folio lock";
     M56 = Recheck "M56", "actors/gather.rs, flush",
         "the question whether another unmapping has yet to flush (mm_tlb_flush_nested)";
+    GatherFlush = Step "gather-flush", "actors/gather.rs, flush", "the flush before what was gathered is freed";
     FlushRange = Step "flush-range", "actors/gather.rs, cleared", "the growth of the range that is to be flushed";
     FreeBeforeFlush = Step "free-before-flush", "actors/gather.rs, finish",
         "the order of flush and free: pages are freed first";

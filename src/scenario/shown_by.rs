@@ -50,6 +50,7 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::A07, by("tlb-cow-flag", "D37")),
     (Variant::ProtNonePending, by("tlb-numa-migrate", "D14")),
     (Variant::M56, by("tlb-two-discards", "D35")),
+    (Variant::GatherFlush, by("tlb-store-munmap", "D36")),
     (Variant::FlushRange, by("tlb-discard-range", "D36")),
     (Variant::FreeBeforeFlush, by("tlb-store-munmap", "D36")),
     (Variant::DecBeforeFlush, by("tlb-two-discards", "D35")),

@@ -12,12 +12,6 @@ use super::definition::{
 /// Pages 0 and 1, with huge pages wherever they fit.
 const HUGE: &[VmaSpec] = &[VmaSpec { page: 0, pages: 2, protection: READ_WRITE, flags: VmFlags::HUGEPAGE }];
 
-/// Two mappings of a page, of which a child gets the first only.
-const FLAG: &[VmaSpec] = &[
-    VmaSpec { page: 0, pages: 1, protection: READ_WRITE, flags: VmFlags::empty() },
-    VmaSpec { page: 1, pages: 1, protection: READ_WRITE, flags: VmFlags::DONTCOPY },
-];
-
 const FILE: &FileSpec = &DISK;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -106,58 +100,53 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ],
         loom: LoomReach::Outcomes { preemptions: 1 },
     },
+    // The flag is a page that is discarded: who finds it empty has faulted, and is ordered behind whoever emptied it, on
+    // loom, too, where two words of user data alone order nothing.
     Scenario {
         name: "tlb-cow-flag",
         family: "tlb",
-        claim: "who has read a flag that was set after a store to a copy does not read the old page any more",
+        claim: "who finds a page discarded that went after a store to a copy does not read the old page any more",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
-        vmas: FLAG,
-        setup: &[
-            write(0, 0, 9),
-            write(1, 0, 0),
-            Op::Fork,
-            on(1, &write(1, 0, 5)),
-            on(2, &read(0, 0)),
-            on(2, &read(1, 0)),
-        ],
+        vmas: TWO_PAGES,
+        setup: &[write(0, 0, 9), write(1, 0, 5), Op::Fork, on(2, &read(0, 0)), on(2, &read(1, 0))],
         actors: &[
             Actor { name: "C", ops: &[write(0, 1, 3)] },
-            Actor { name: "W", ops: &[write(0, 0, 1), write(1, 0, 7)] },
+            Actor { name: "W", ops: &[write(0, 0, 1), dontneed(1, 1)] },
             Actor { name: "R", ops: &[read(1, 0), read(0, 0)] },
         ],
         outcomes: &[
-            "C wrote; W wrote, wrote; R read 5, read 1; page 0 is C's; page 1 is setup's; child's page 0 is \
-             setup's; +1 -0 pages; +0 -0 tables",
-            "C wrote; W wrote, wrote; R read 5, read 1; page 0 is C's; page 1 is setup's; child's page 0 is \
-             setup's; +2 -1 pages; +0 -0 tables",
-            "C wrote; W wrote, wrote; R read 5, read 1; page 0 is W's; page 1 is setup's; child's page 0 is \
-             setup's; +1 -0 pages; +0 -0 tables",
-            "C wrote; W wrote, wrote; R read 5, read 1; page 0 is W's; page 1 is setup's; child's page 0 is \
-             setup's; +2 -1 pages; +0 -0 tables",
-            "C wrote; W wrote, wrote; R read 5, read 9; page 0 is C's; page 1 is setup's; child's page 0 is \
-             setup's; +1 -0 pages; +0 -0 tables",
-            "C wrote; W wrote, wrote; R read 5, read 9; page 0 is C's; page 1 is setup's; child's page 0 is \
-             setup's; +2 -1 pages; +0 -0 tables",
-            "C wrote; W wrote, wrote; R read 5, read 9; page 0 is W's; page 1 is setup's; child's page 0 is \
-             setup's; +1 -0 pages; +0 -0 tables",
-            "C wrote; W wrote, wrote; R read 5, read 9; page 0 is W's; page 1 is setup's; child's page 0 is \
-             setup's; +2 -1 pages; +0 -0 tables",
-            "C wrote; W wrote, wrote; R read 7, read 1; page 0 is C's; page 1 is setup's; child's page 0 is \
-             setup's; +1 -0 pages; +0 -0 tables",
-            "C wrote; W wrote, wrote; R read 7, read 1; page 0 is C's; page 1 is setup's; child's page 0 is \
-             setup's; +2 -1 pages; +0 -0 tables",
-            "C wrote; W wrote, wrote; R read 7, read 1; page 0 is W's; page 1 is setup's; child's page 0 is \
-             setup's; +1 -0 pages; +0 -0 tables",
-            "C wrote; W wrote, wrote; R read 7, read 1; page 0 is W's; page 1 is setup's; child's page 0 is \
-             setup's; +2 -1 pages; +0 -0 tables",
+            "C wrote; W wrote, discarded; R read 0, read 1; page 0 is C's; page 1 is zero; child's page 0 is \
+             setup's; child's page 1 is setup's; +1 -0 pages; +0 -0 tables",
+            "C wrote; W wrote, discarded; R read 0, read 1; page 0 is C's; page 1 is zero; child's page 0 is \
+             setup's; child's page 1 is setup's; +2 -1 pages; +0 -0 tables",
+            "C wrote; W wrote, discarded; R read 0, read 1; page 0 is W's; page 1 is zero; child's page 0 is \
+             setup's; child's page 1 is setup's; +1 -0 pages; +0 -0 tables",
+            "C wrote; W wrote, discarded; R read 0, read 1; page 0 is W's; page 1 is zero; child's page 0 is \
+             setup's; child's page 1 is setup's; +2 -1 pages; +0 -0 tables",
+            "C wrote; W wrote, discarded; R read 5, read 1; page 0 is C's; child's page 0 is setup's; child's page \
+             1 is setup's; +1 -0 pages; +0 -0 tables",
+            "C wrote; W wrote, discarded; R read 5, read 1; page 0 is C's; child's page 0 is setup's; child's page \
+             1 is setup's; +2 -1 pages; +0 -0 tables",
+            "C wrote; W wrote, discarded; R read 5, read 1; page 0 is W's; child's page 0 is setup's; child's page \
+             1 is setup's; +1 -0 pages; +0 -0 tables",
+            "C wrote; W wrote, discarded; R read 5, read 1; page 0 is W's; child's page 0 is setup's; child's page \
+             1 is setup's; +2 -1 pages; +0 -0 tables",
+            "C wrote; W wrote, discarded; R read 5, read 9; page 0 is C's; child's page 0 is setup's; child's page \
+             1 is setup's; +1 -0 pages; +0 -0 tables",
+            "C wrote; W wrote, discarded; R read 5, read 9; page 0 is C's; child's page 0 is setup's; child's page \
+             1 is setup's; +2 -1 pages; +0 -0 tables",
+            "C wrote; W wrote, discarded; R read 5, read 9; page 0 is W's; child's page 0 is setup's; child's page \
+             1 is setup's; +1 -0 pages; +0 -0 tables",
+            "C wrote; W wrote, discarded; R read 5, read 9; page 0 is W's; child's page 0 is setup's; child's page \
+             1 is setup's; +2 -1 pages; +0 -0 tables",
         ],
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
         name: "tlb-zero-page",
         family: "tlb",
-        claim: "who remembers the zero page reads zero or what was stored, and zero no more once it has read the latter",
+        claim: "who remembers the zero page reads zero or what was stored, and zero no more after the latter",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
         vmas: TWO_PAGES,
@@ -246,7 +235,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "tlb-truncate",
         family: "tlb",
-        claim: "a store through a remembered translation reaches the file's page while it is the file's, or gets SIGBUS",
+        claim: "a store through a remembered translation reaches the page while it is the file's, or gets SIGBUS",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
         vmas: &[],

@@ -171,7 +171,7 @@ impl<P: Platform> Tlb<P> {
         }
         machine.judged("D4", 1);
         for frame in entry.frames() {
-            machine.memory().page(frame).translated(cpu, start.bytes());
+            machine.memory().translated(frame, cpu, start.bytes());
         }
         machine.remembered().with(|all| all.push(Arc::clone(&entry)));
         self.entries.push(entry);
@@ -180,8 +180,8 @@ impl<P: Platform> Tlb<P> {
     fn forget(&mut self, machine: &Machine<P>, at: usize) {
         let entry = self.entries.swap_remove(at);
         for frame in entry.frames() {
-            // I2: the state is read.
-            machine.memory().page(frame).translated_no_more(entry.cpu, entry.start.bytes());
+            // I2: this reads the frame's state.
+            machine.memory().translated_no_more(frame, entry.cpu, entry.start.bytes());
         }
         entry.forgotten.set(true);
         machine.remembered().with(|all| all.retain(|other| !Arc::ptr_eq(other, &entry)));
