@@ -5,8 +5,8 @@
 //!
 //! Where loads return what was stored last in the order in which the engine runs the steps, the stamps decide
 //! (`coherence`). Elsewhere (loom's stale reads, real threads) a word holds the last store of *some* task to it:
-//! nothing else can be the last in any order of the stores. That is also all that is said of a private mapping of a file before
-//! the first store to it: which of the file's contents it shows depends on when the page was copied.
+//! nothing else can be the last in any order of the stores. That is also all that is said of a private mapping of a
+//! file before the first store to it: which of the file's contents it shows depends on when the page was copied.
 
 use std::collections::{BTreeMap, BTreeSet};
 

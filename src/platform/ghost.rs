@@ -2,8 +2,8 @@
 //!
 //! An access is no scheduling point and orders nothing. So a check that rests on ghost state alone sees one order of
 //! two steps that the model does not order, and an engine that explores each order of dependent steps once may never
-//! try the other. Whoever checks makes the check on both sides, or lets a [`super::RaceCell`] say that something must order
-//! them.
+//! try the other. Whoever checks makes the check on both sides, or lets a [`super::RaceCell`] say that something must
+//! order them.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};

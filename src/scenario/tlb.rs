@@ -100,8 +100,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ],
         loom: LoomReach::Outcomes { preemptions: 1 },
     },
-    // The flag is a page that is discarded: who finds it empty has faulted, and is ordered behind whoever emptied it, on
-    // loom, too, where two words of user data alone order nothing.
+    // The flag is a page that is discarded: who finds it empty has faulted, and is ordered behind whoever emptied it.
+    // Two words of user data would order nothing on loom.
     Scenario {
         name: "tlb-cow-flag",
         family: "tlb",
