@@ -8,6 +8,7 @@ mod output;
 mod parse;
 mod progress;
 mod story;
+mod stress;
 mod trace;
 mod variants;
 
@@ -34,6 +35,7 @@ enum Command {
     Check(check::Check),
     Variants(variants::VariantsArgs),
     Flood(flood::FloodArgs),
+    Stress(stress::StressArgs),
 }
 
 /// How a command ended.
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Variants(variants) => variants.run(),
         Command::Flood(flood) => flood.run(),
+        Command::Stress(stress) => stress.run(),
     }
     .into()
 }

@@ -34,6 +34,7 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         | Op::Migrate { .. }
         | Op::Fork
         | Op::ExitChild
+        | Op::MapAnonymous { .. }
         | Op::Munmap { .. } => None,
     }
 }
@@ -89,7 +90,8 @@ pub(super) fn perform<P: Platform>(world: &World<P>, task: &Task, op: Op, log: &
         for (start, end) in cut_away(&world.files.shown, file.id(), pages, P::GEOMETRY) {
             log.events.push(GhostEvent::Discards { start, end });
         }
-        actors::truncate(file, &[&world.mm], task.cpu(), pages);
+        let mms: Vec<_> = [Some(&world.mm), world.child.as_ref()].into_iter().flatten().collect();
+        actors::truncate(file, &mms, task.cpu(), pages);
         return "truncated".to_owned();
     }
     if let Op::MapFile(map) = op {

@@ -28,14 +28,14 @@ use super::seam::{AtomicWord, NewLock, Platform, RaceWord, Tally};
 
 pub use bit_lock::BitLock;
 
-/// Real threads over page tables of shape `G`.
+/// Real threads over page tables of shape `G`. Where speed is not the point, ghost state can be kept here, too.
 #[derive(Debug)]
-pub struct Native<G>(PhantomData<G>);
+pub struct Native<G, const CHECKED: bool = false>(PhantomData<G>);
 
-impl<G: Shape> Platform for Native<G> {
+impl<G: Shape, const CHECKED: bool> Platform for Native<G, CHECKED> {
     const NAME: &'static str = "native";
     const GEOMETRY: Geometry = G::GEOMETRY;
-    const CHECKED: bool = false;
+    const CHECKED: bool = CHECKED;
     const TRACED: bool = false;
 
     type AtomicU64 = AtomicU64;
