@@ -103,11 +103,21 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_without_the_look_before_a_zap_is_counted_is_found() {
-        // It needs no race: who discards a dirty page of a file loses what was stored.
-        let stressed = of(1, 60, Some(Variant::DirtyZap));
-        let (_, failure) = stressed.failure.expect("a store that is lost");
-        assert!(matches!(&failure.fate, Fate::Broken(words) if words.starts_with("D3")), "{failure:?}");
+    fn what_is_removed_is_found_when_nobody_runs() {
+        // It needs no race: a fork, and a write to a page that is then taken for the writer's own.
+        let (_, failure) = of(1, 60, Some(Variant::M23)).failure.expect("two processes share an exclusive page");
+        assert!(matches!(&failure.fate, Fate::Broken(words) if words.starts_with("D27")), "{failure:?}");
         assert_eq!(failure.doing.len(), 2);
+    }
+
+    #[test]
+    fn an_assertion_in_a_thread_is_reported_with_what_all_were_doing() {
+        // This one neither: the scanner looks at the entry that it has just emptied.
+        let (seed, failure) = of(1, 60, Some(Variant::NumaInvalidate)).failure.expect("an entry that reads as none");
+        let Fate::Asserted { thread, words } = &failure.fate else { panic!("{failure:?}") };
+        assert!(words.starts_with("D48"), "{words}");
+        assert!(failure.doing[*thread].contains("MarkNuma"), "{failure:?}");
+        let again = of(seed, 60, Some(Variant::NumaInvalidate));
+        assert_eq!(again.failure.map(|(again, _)| again), Some(seed), "the same program fails again");
     }
 }
