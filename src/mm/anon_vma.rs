@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use crate::locks::{RwSem, WriteGuard};
+use crate::locks::{LockClass, RwSem, WriteGuard};
 use crate::phys::{AnonVmaId, Pfn};
 use crate::platform::{Arc, Platform, Variant, enter, lacks, remark};
 use crate::x86::VirtAddr;
@@ -41,7 +41,7 @@ pub(super) struct LinkedVma {
 impl<P: Platform> AnonVma<P> {
     /// One for an address space, with no VMA yet.
     fn new(mm: &Mm<P>, task: &Task) -> Self {
-        Self { id: task.next_anon_vma(), owner: mm.pgd(), root: RwSem::new("anon_vma->rwsem", Vec::new()) }
+        Self { id: task.next_anon_vma(), owner: mm.pgd(), root: RwSem::new(LockClass::AnonVma, Vec::new()) }
     }
 
     /// Its number.

@@ -26,7 +26,7 @@
 
 use std::fmt;
 
-use crate::locks::{OwnedReadGuard, OwnedRwSem};
+use crate::locks::{LockClass, OwnedReadGuard, OwnedRwSem};
 use crate::platform::{
     Arc, AtomicWord, Ordering, Platform, RaceCell, RcuReader, RcuSection, Variant, enter, lacks, ordering, recheck,
     remark,
@@ -53,7 +53,7 @@ const NEVER: u64 = u64::MAX;
 impl<P: Platform> VmaLock<P> {
     pub(super) fn new() -> Self {
         Self {
-            semaphore: OwnedRwSem::new("vma->vm_lock"),
+            semaphore: OwnedRwSem::new(LockClass::VmaLock),
             seq: P::AtomicU64::new(NEVER),
             detached: RaceCell::new("D50 (a fault holds no detached VMA)", false),
             alive: RaceCell::new("D50 (a VMA is not freed while somebody may find it)", true),

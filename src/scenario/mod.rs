@@ -5,6 +5,7 @@
 //! the outcomes with the declared ones. One that does not reach them all is an error: it did not look at the race it is
 //! about.
 
+mod answer;
 mod check;
 mod cow;
 mod cow_g2;
@@ -36,6 +37,7 @@ mod tables;
 mod trial;
 mod vma_lock;
 
+pub use answer::{Answer, LockFinding};
 pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part, check_without};
 pub use definition::{
     Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, copy_to_user, dontneed,

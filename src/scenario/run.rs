@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::actors::exit_mmap;
+use crate::locks::lockdep::unheard;
 use crate::mm::{FaultCounts, Task};
 use crate::oracle::{Broken, Evaluated, Kin, Layout, Quiet, Relation, after_exit, at_rest, verify};
 use crate::phys::{CpuId, Mapping, PageState, Purpose};
@@ -94,11 +95,11 @@ fn ask_the_oracle<P: Platform>(
     let mut judge = || -> Result<(), Broken> {
         let kin = child.map(|(_, layout)| Kin { relation: Relation::Child, layout, ghost: &childs_ghost });
         let quiet = Quiet { mm: &world.mm, layout: &layout, tasks: &tasks, ghost: &ghost, files, kin };
-        verify(&at_rest(), &quiet, &mut evaluated)?;
+        unheard(|| verify(&at_rest(), &quiet, &mut evaluated))?;
         if let Some((mm, childs)) = child {
             let kin = Some(Kin { relation: Relation::Parent, layout: &layout, ghost: &ghost });
             let quiet = Quiet { mm, layout: childs, tasks: &[], ghost: &childs_ghost, files, kin };
-            verify(&at_rest(), &quiet, &mut evaluated)?;
+            unheard(|| verify(&at_rest(), &quiet, &mut evaluated))?;
             exit_mmap(mm, world.setup_cpu);
         }
         exit_mmap(&world.mm, world.setup_cpu);
@@ -106,7 +107,7 @@ fn ask_the_oracle<P: Platform>(
         world.mm.memory().drain_lru_batches(world.setup_cpu);
         for mm in [Some(&world.mm), world.child.as_ref()].into_iter().flatten() {
             let quiet = Quiet { mm, layout: &Layout::default(), tasks: &tasks, ghost: &ghost, files, kin: None };
-            verify(&after_exit(), &quiet, &mut evaluated)?;
+            unheard(|| verify(&after_exit(), &quiet, &mut evaluated))?;
         }
         Ok(())
     };

@@ -10,7 +10,7 @@
 //!   `instruction` before anything is freed. So no access goes to a frame after it was freed.
 //! - I2. A CPU takes no other lock under `instruction`, so a shootdown may wait for it under any lock.
 
-use crate::locks::{Spin, SpinGuard};
+use crate::locks::{LockClass, Spin, SpinGuard};
 use crate::phys::CpuId;
 use crate::platform::{Platform, remark};
 
@@ -23,7 +23,7 @@ pub struct Cpu<P: Platform> {
 
 impl<P: Platform> Cpu<P> {
     pub(super) fn new(id: CpuId) -> Self {
-        Self { id, instruction: Spin::new("instruction", ()) }
+        Self { id, instruction: Spin::new(LockClass::Instruction, ()) }
     }
 
     /// Its number.
