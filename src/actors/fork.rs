@@ -17,8 +17,8 @@
 
 use crate::mm::{
     CopiedHuge, CowReuse, EntryAt, LockedTable, Mm, RssKind, Task, VmFlags, Vma, copy_huge_pmd,
-    copy_hugetlb_page_range, dup_anon_rmap, find_pmd, folio_add_file_rmap, fork_vma, pmd_of, pmdp_get_lockless,
-    pte_alloc, under_migration,
+    copy_hugetlb_page_range, dup_anon_rmap, find_pmd, flush_tlb_mm, folio_add_file_rmap, fork_vma, pmd_of,
+    pmdp_get_lockless, pte_alloc, under_migration,
 };
 use crate::phys::OutOfMemory;
 use crate::platform::{Platform, Variant, enter, lacks, remark};
@@ -57,11 +57,6 @@ pub fn fork<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task) -> Result<(
         },
         |result| result.map_or("-ENOMEM".to_owned(), |()| "0".to_owned()),
     )
-}
-
-/// Makes every CPU forget what it knows of an address space's entries.
-fn flush_tlb_mm<P: Platform>(mm: &Mm<P>) {
-    enter::<P>("flush_tlb_mm", format_args!("")).run(|| mm.machine().shoot_down(), |()| String::new());
 }
 
 /// Copies the entries of a VMA. One without an `anon_vma` has no pages of its own: the child's faults find what is

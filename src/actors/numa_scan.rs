@@ -7,7 +7,7 @@
 //! - I1 (D40). An entry is exchanged, not overwritten, so no mark of hardware's is lost.
 //! - I2 (D35). Every CPU has forgotten the old entries before the scanner goes on.
 
-use crate::mm::{CowReuse, EntryAt, LockedPmd, LockedTable, Mm, Vma, find_pmd};
+use crate::mm::{CowReuse, EntryAt, LockedPmd, LockedTable, Mm, Vma, find_pmd, flush_tlb_range};
 use crate::platform::{Platform, enter, remark};
 use crate::x86::{EntryFlags, PteVal, VirtAddr};
 
@@ -26,7 +26,7 @@ pub fn change_prot_numa<P: Platform>(mm: &Mm<P>, start: VirtAddr, bytes: u64) {
                 }
             }
             if marked > 0 {
-                mm.machine().shoot_down();
+                flush_tlb_range(mm, (start, start.offset(bytes)));
             }
             drop(vmas);
             marked
