@@ -280,7 +280,10 @@ mod tests {
     #[test]
     fn each_task_has_its_own_locks_on_interleaver() {
         let (findings, exploration) = taught(OnSleep::Panics, two_tasks::<Checked>);
-        assert_eq!((orders(&findings), exploration.verdict), (OF_TWO_TASKS.map(str::to_owned).to_vec(), Verdict::Holds));
+        assert_eq!(
+            (orders(&findings), exploration.verdict),
+            (OF_TWO_TASKS.map(str::to_owned).to_vec(), Verdict::Holds)
+        );
     }
 
     #[test]

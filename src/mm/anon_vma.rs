@@ -72,6 +72,20 @@ impl<P: Platform> AnonVma<P> {
         self.root.write()
     }
 
+    /// Looks while no VMA comes or goes (`anon_vma_lock_read`).
+    #[track_caller]
+    pub fn read_locked<R>(&self, look: impl FnOnce() -> R) -> R {
+        let _linked = self.root.read();
+        look()
+    }
+
+    /// Does something while nobody else looks (`anon_vma_lock_write`).
+    #[track_caller]
+    pub fn write_locked<R>(&self, change: impl FnOnce() -> R) -> R {
+        let _linked = self.root.write();
+        change()
+    }
+
     /// Whether this very VMA is one of them: that of a parent or a child, at the same address, is another one.
     pub fn is_linked(&self, vma: &Vma<P>) -> bool {
         self.root.read().contains(&LinkedVma::of(vma))

@@ -152,7 +152,7 @@ impl<P: Platform> VmaReaders<P> {
 }
 
 /// Locks the VMA of an address for a fault, without the mmap lock; `None` if that cannot be had at once.
-pub(super) fn lock_vma_under_rcu<'m, P: Platform>(
+pub(crate) fn lock_vma_under_rcu<'m, P: Platform>(
     mm: &'m Mm<P>,
     task: &'m Task,
     address: VirtAddr,

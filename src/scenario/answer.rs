@@ -79,6 +79,11 @@ impl LockFinding {
         let sleeps: Vec<_> = findings.sleeps.iter().map(ToString::to_string).collect();
         (circle.is_some() || !sleeps.is_empty()).then_some(Self { circle, sleeps })
     }
+
+    /// What is wrong, without the answer.
+    pub fn what(&self) -> Vec<String> {
+        self.circle.iter().map(|(circle, _)| circle.to_string()).chain(self.sleeps.iter().cloned()).collect()
+    }
 }
 
 impl fmt::Display for LockFinding {

@@ -14,6 +14,7 @@ mod family;
 mod file_ops;
 mod left;
 mod library;
+mod lock_order;
 mod numa;
 mod outcome;
 mod run;
@@ -45,6 +46,7 @@ pub use definition::{
 };
 pub use left::{BadLeft, Left};
 pub use library::library;
+pub use lock_order::{Form, LockReport, LockScenario, Reality, check_lock_order, lock_scenarios};
 pub use outcome::Outcome;
 pub use run::{Played, run};
 pub use shown_by::{Shown, never_lost, shown_by};

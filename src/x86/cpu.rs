@@ -36,6 +36,12 @@ impl<P: Platform> Cpu<P> {
         self.instruction.lock()
     }
 
+    /// Takes no interrupt until what is returned is dropped (`local_irq_save`).
+    #[track_caller]
+    pub fn without_interrupts(&self) -> impl Sized {
+        self.instruction.lock()
+    }
+
     /// Waits until the CPU has finished the instruction that it is in.
     pub(super) fn interrupt(&self) {
         remark::<P>(format_args!("interrupt {:?}", self.id));
