@@ -107,7 +107,7 @@ impl fmt::Display for Circle {
             writeln!(formatter, "and holds already:\n  ({}){{{from}}}, at: {}", edge.from, edge.since)?;
         }
         if self.is_recursion() {
-            writeln!(formatter, "two of a class nest only in a subclass, by somebody who says why that is safe\n")?;
+            writeln!(formatter, "{}\n", self.why_not_inside())?;
         } else {
             writeln!(formatter, "but who holds the first may want the second. The chain, innermost first:\n")?;
             self.chain(formatter)?;
@@ -118,6 +118,20 @@ impl fmt::Display for Circle {
 }
 
 impl Circle {
+    /// Why a class is not taken inside of itself.
+    fn why_not_inside(&self) -> &'static str {
+        if self.reads_twice() {
+            "a reader waits behind a writer, also one that the reader keeps waiting: the semaphore is fair"
+        } else {
+            "two of a class nest only in a subclass, by somebody who says why that is safe"
+        }
+    }
+
+    /// Whether it is a recursive read.
+    fn reads_twice(&self) -> bool {
+        matches!(&self.links[..], [Link::Shown(edge)] if (edge.from_mode, edge.to_mode) == (Mode::Read, Mode::Read))
+    }
+
     /// The steps, the one that closes the circle last.
     fn chain(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, link) in self.links.iter().enumerate().rev() {
@@ -140,8 +154,7 @@ impl Circle {
     fn schedule(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rows: Vec<(usize, String)> = self.links.iter().map(Link::take_from).enumerate().collect();
         let writer = |key: LockKey| call(key, Mode::Write);
-        let reads_twice = matches!(&self.links[..], [Link::Shown(edge)] if edge.to_mode == Mode::Read);
-        if reads_twice {
+        if self.reads_twice() {
             rows.push((1, writer(self.links[0].to())));
         }
         rows.extend(self.links.iter().map(Link::take_to).enumerate().rev());

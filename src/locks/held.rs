@@ -59,10 +59,17 @@ impl HeldLocks {
 /// If lockdep finds at once that this must not be, and nobody collects its findings.
 #[track_caller]
 pub(super) fn waits<P: Platform>(key: impl Into<LockKey>, mode: Mode) {
+    waits_at::<P>(key.into(), mode, Location::caller());
+}
+
+/// As [`waits`], at another place than the caller's.
+///
+/// # Panics
+/// As [`waits`].
+pub(super) fn waits_at<P: Platform>(key: LockKey, mode: Mode, at: Place) {
     if !P::LOCKDEP {
         return;
     }
-    let (key, at) = (key.into(), Location::caller());
     let mut held = Vec::new();
     HeldLocks::of_task::<P>(|locks| held.clone_from(locks));
     let atomic =
@@ -83,8 +90,13 @@ pub(super) fn waits<P: Platform>(key: impl Into<LockKey>, mode: Mode) {
 /// Says that the task has got a lock.
 #[track_caller]
 pub(super) fn got<P: Platform>(key: impl Into<LockKey>, mode: Mode, instance: usize) {
+    got_at::<P>(key.into(), mode, instance, Location::caller());
+}
+
+/// As [`got`], at another place than the caller's.
+pub(super) fn got_at<P: Platform>(key: LockKey, mode: Mode, instance: usize, since: Place) {
     if P::LOCKDEP {
-        let lock = HeldLock { key: key.into(), mode, since: Location::caller(), instance };
+        let lock = HeldLock { key, mode, since, instance };
         HeldLocks::of_task::<P>(|locks| locks.push(lock));
     }
 }

@@ -4,11 +4,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
 use std::ops::{Deref, DerefMut};
+use std::panic::Location;
 
 use parking_lot::lock_api::{Mutex, MutexGuard};
 
 use super::class::{LockClass, LockKey};
-use super::held::{Mode, disown, got, instance, waits};
+use super::held::{Mode, Place, disown, got_at, instance, waits_at};
 use crate::platform::{NewLock, Platform, remark};
 
 /// A spinlock around what it protects (`spinlock_t`).
@@ -26,23 +27,23 @@ impl<P: Platform, T> Spin<P, T> {
     /// Waits for the lock.
     #[track_caller]
     pub fn lock(&self) -> SpinGuard<'_, P, T> {
-        self.lock_as(LockKey::of(self.class))
+        self.lock_as(LockKey::of(self.class), Location::caller())
     }
 
     /// As [`Spin::lock`], inside of another lock of the class: the caller knows why nobody does it the other way round
     /// (`spin_lock_nested`).
     #[track_caller]
     pub fn lock_nested(&self) -> SpinGuard<'_, P, T> {
-        self.lock_as(LockKey::nested(self.class))
+        self.lock_as(LockKey::nested(self.class), Location::caller())
     }
 
-    /// As [`Spin::lock`]; for a lock whose class depends on what it has become the lock of.
+    /// As [`Spin::lock`]; for a lock whose class depends on what it has become the lock of. Lockdep names `place`.
     #[track_caller]
-    pub fn lock_as(&self, key: LockKey) -> SpinGuard<'_, P, T> {
-        waits::<P>(key, Mode::Write);
+    pub fn lock_as(&self, key: LockKey, place: Place) -> SpinGuard<'_, P, T> {
+        waits_at::<P>(key, Mode::Write, place);
         let guard = self.lock.lock();
         remark::<P>(format_args!("lock {}", self.class));
-        got::<P>(key, Mode::Write, instance(self));
+        got_at::<P>(key, Mode::Write, instance(self), place);
         SpinGuard { guard, _told: Told::new("unlock", self.class, instance(self)) }
     }
 }

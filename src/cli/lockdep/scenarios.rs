@@ -94,6 +94,10 @@ fn tell(scenario: &LockScenario, form: Form, report: &LockReport, args: &Lockdep
                 Some((_, answer)) => line(format_args!("  the interleaver: {answer}")),
                 None => line(format_args!("  no lock is taken in a circle")),
             }
+            if let Verdict::Violated(words) = &report.verdict {
+                let more = if args.verbose { "" } else { "\n(-v shows the execution)" };
+                line(format_args!("    {}", format!("{words}{more}").replace('\n', "\n    ")));
+            }
             if let Some(counterexample) = report.counterexample.as_ref().filter(|_| args.verbose) {
                 line(format_args!("\n{counterexample}\n"));
             }

@@ -24,6 +24,8 @@
 //! - O1. `set` stores with `Release`, as `link_table` does: it publishes the folio's contents, or the filled table.
 //! - O2. `exchange` is `AcqRel`: hardware may set A or D until that moment, and what it set is returned.
 
+use std::panic::Location;
+
 use crate::locks::{LockClass, LockKey, SpinGuard};
 use crate::phys::Pfn;
 use crate::platform::{AtomicWord, Ordering, Platform, Variant, ordering, remark};
@@ -54,7 +56,7 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
 
     #[track_caller]
     fn lock_as(mm: &'m Mm<P>, at: EntryAt, key: LockKey) -> Self {
-        Self { mm, at, _pml: mm.memory().page(at.table).ptl().lock_as(key) }
+        Self { mm, at, _pml: mm.memory().page(at.table).ptl().lock_as(key, Location::caller()) }
     }
 
     /// Reads the entry.

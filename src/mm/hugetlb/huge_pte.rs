@@ -9,6 +9,8 @@
 //! - O1. `set` stores with `Release`: it publishes the folio's contents. `peek` loads with `Acquire`, as hardware.
 //! - O2. `exchange` is `AcqRel`: what hardware marked until then is returned.
 
+use std::panic::Location;
+
 use crate::locks::{LockClass, LockKey, SpinGuard};
 use crate::mm::entry_at::EntryAt;
 use crate::mm::mm_struct::Mm;
@@ -66,7 +68,7 @@ impl<'m, P: Platform> HugePteLock<'m, P> {
 
     #[track_caller]
     fn lock_as(memory: &'m PhysMem<P>, at: EntryAt, key: LockKey) -> Self {
-        Self { memory, at, _ptl: memory.page(at.table).ptl().lock_as(key) }
+        Self { memory, at, _ptl: memory.page(at.table).ptl().lock_as(key, Location::caller()) }
     }
 
     /// The entry.

@@ -40,6 +40,7 @@ pub(super) const SCENARIOS: &[LockScenario] = &[
     },
 ];
 
+#[track_caller]
 fn lock_table<P: Platform>(world: &World<P>) -> LockedTable<'_, P> {
     let pmd = find_pmd(&world.mm, page_address::<P>(0)).expect("the set-up has written there");
     LockedTable::offset_map_lock(&world.mm, pmd).expect("there is a table")

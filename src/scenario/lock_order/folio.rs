@@ -64,6 +64,7 @@ fn generic_perform_write<P: Platform>(world: &World<P>, task: &Task, from: u64, 
     }
 }
 
+#[track_caller]
 fn under_folio_lock<P: Platform>(world: &World<P>, task: &Task, body: impl FnOnce(Pfn)) {
     let (file, memory) = (world.file(&DISK), world.mm.memory());
     let folio = file.get_folio(memory, task.cpu(), 0).expect("the set-up has read it");
