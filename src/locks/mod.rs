@@ -4,7 +4,7 @@
 //! listens.
 //!
 //! # Lock order
-//! Under each lock what may be wanted while it is held, and the function of Linux that does it; what follows from that
+//! Under each lock what may be wanted while it is held, and the function of Linux that does it; most of what follows from that
 //! is not repeated, and `/1` is the inner one of two. It is data in `order`; [`lockdep`] learns what executions do, and
 //! `pagerace lockdep` compares the two.
 //!

@@ -136,6 +136,7 @@ pub(super) fn vmf_anon_prepare<'m, P: Platform>(vmf: Vmf<'m, P>) -> Prepared<'m,
             }
             let neighbours = match vmf.lock.kind() {
                 FaultLockKind::MmapRead => None,
+                FaultLockKind::VmaRead if lacks::<P>(Variant::AnonPrepareTries) => Some(vmf.mm.mmap_lock().read()),
                 FaultLockKind::VmaRead => match vmf.mm.mmap_lock().try_read() {
                     Some(vmas) => Some(vmas),
                     None if lacks::<P>(Variant::M44) => None,

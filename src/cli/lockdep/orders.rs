@@ -147,8 +147,9 @@ fn dot(learning: &Learning) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::Watch;
-    use crate::platform::interleaved::Search;
+    use crate::locks::{LockClass, Spin, lockdep};
+    use crate::platform::interleaved::{Interleaved, Search, explore};
+    use crate::platform::{Arc, TwoLevels, Watch};
     use crate::scenario::{Engine, check, library};
 
     /// What one scenario of the library teaches.
@@ -165,6 +166,36 @@ mod tests {
         assert!(learning.order.edges().count() > 5);
         for edge in learning.order.edges() {
             assert!(!Standing::of(edge).is_difference(), "{} -> {}", edge.from, edge.to);
+        }
+    }
+
+    /// Takes the locks of two classes, the second inside of the first.
+    fn taught(outer: LockClass, inner: LockClass) -> Learning {
+        let learned = Arc::new(lockdep::Learned::default());
+        let listened = Arc::clone(&learned);
+        explore("two locks", Search::Everything, &Watch::default(), move || {
+            lockdep::listen(Some(&listened));
+            let [outer, inner] = [outer, inner].map(|class| Spin::<Interleaved<TwoLevels>, ()>::new(class, ()));
+            let _outer = outer.lock();
+            drop(inner.lock());
+        });
+        lockdep::listen(None);
+        Learning { order: learned.findings().order, ..Learning::default() }
+    }
+
+    #[test]
+    fn what_nobody_documents_is_a_difference_and_so_is_what_is_documented_the_other_way_round() {
+        for (outer, inner, standing) in [
+            (LockClass::Ptl, LockClass::Pcp, Standing::Documented),
+            (LockClass::Ptl, LockClass::Zone, Standing::Follows),
+            (LockClass::Zone, LockClass::Lru, Standing::Undocumented),
+            (LockClass::Zone, LockClass::Ptl, Standing::Inverted),
+        ] {
+            let learning = taught(outer, inner);
+            let edge = learning.order.edges().next().expect("one was held while the other one was wanted");
+            assert_eq!(Standing::of(edge), standing, "{outer} -> {inner}");
+            let circle = learning.order.circle();
+            assert_eq!(circle.is_some(), standing == Standing::Inverted, "the documented order counts as well");
         }
     }
 

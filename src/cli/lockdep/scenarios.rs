@@ -84,7 +84,10 @@ fn tell(scenario: &LockScenario, form: Form, report: &LockReport, args: &Lockdep
         Form::Broken => {
             line(format_args!("{name}: {breaks}"));
             if let Some(first) = &report.first {
-                let ended = if report.first_verdict == Verdict::Stopped { "which went well" } else { "which is all" };
+                let ended = match report.first_verdict {
+                    Verdict::Holds | Verdict::Stopped => "which went well",
+                    Verdict::Violated(_) => "which did not go well",
+                };
                 line(format_args!("  lockdep, from the first execution, {ended}:\n"));
                 let words = first.what().join("\n\n");
                 line(format_args!("    {}\n", words.replace('\n', "\n    ").replace("\n    \n", "\n\n")));
