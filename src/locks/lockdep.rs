@@ -8,9 +8,11 @@
 //! | a checker, for nobody | nowhere | sleeping where one must not: at once |
 //! | real threads and stories | into one for the whole process | at once, by a panic |
 //!
-//! It is ghost state of the host: no engine sees it, and none of its contents decides what a model does. What is learned
-//! in an execution depends on that execution alone, so it does not matter which of two that differ in the order of
-//! independent steps is run: both take the same locks under the same locks.
+//! It is ghost state of the host: no engine sees it, and none of its contents decides what a model does. What is
+//! learned in an execution depends on that execution alone, so it does not matter which of two that differ in the order
+//! of independent steps is run: both take the same locks under the same locks.
+//!
+//! A search that is done in parts is judged part by part: what one part learned the next one does not know.
 
 use std::cell::RefCell;
 use std::fmt;

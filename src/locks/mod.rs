@@ -4,9 +4,9 @@
 //! listens.
 //!
 //! # Lock order
-//! Under each lock what may be wanted while it is held, and the function of Linux that does it; most of what follows from that
-//! is not repeated, and `/1` is the inner one of two. It is data in `order`; [`lockdep`] learns what executions do, and
-//! `pagerace lockdep` compares the two.
+//! Under each lock what may be wanted while it is held, and the function of Linux that does it; most of what follows
+//! from that is not repeated, and `/1` is the inner one of two. It is data in `order`; [`lockdep`] learns what executions
+//! do, and `pagerace lockdep` compares the two.
 //!
 //! ```text
 //! inode->i_rwsem
@@ -64,8 +64,8 @@
 //!   lruvec->lru_lock            folio_batch_move_lru
 //! ```
 //!
-//! A CPU holds `instruction` only while it executes a user instruction, and takes no other lock meanwhile. The callbacks
-//! of RCU have a lock of their own in the seam, which has no class: nothing is wanted under it.
+//! A CPU holds `instruction` only while it executes a user instruction, and takes no other lock meanwhile. The
+//! callbacks of RCU have a lock of their own in the seam, which has no class: nothing is wanted under it.
 
 mod bit;
 mod circle;

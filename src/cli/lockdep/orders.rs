@@ -92,10 +92,9 @@ fn table(learning: &Learning, args: &LockdepArgs) {
 fn conclude(learning: &Learning, differences: usize) {
     let Learning { order, executions, scenarios, .. } = learning;
     let follow = order.edges().filter(|edge| Standing::of(edge) == Standing::Follows).count();
-    line(format_args!(
-        "\nlearned from {executions} executions of {scenarios} scenarios: {} orders, {follow} of which follow from others",
-        order.edges().count()
-    ));
+    let shown = order.edges().count();
+    line(format_args!("\nlearned from {executions} executions of {scenarios} scenarios: {shown} orders,"));
+    line(format_args!("of which {follow} follow from others"));
     if let Some(circle) = order.circle() {
         line(format_args!("\n{circle}"));
     }
@@ -114,7 +113,8 @@ fn json(learning: &Learning) {
             "{}",
             serde_json::json!({
                 "held": outer.to_string(), "wanted": inner.to_string(), "standing": standing,
-                "documented_by": rule.map(|rule| rule.proof), "unseen_because": rule.and_then(|rule| rule.unseen_because),
+                "documented_by": rule.map(|rule| rule.proof),
+                "unseen_because": rule.and_then(|rule| rule.unseen_because),
                 "held_at": edge.map(|edge| edge.since.to_string()), "wanted_at": edge.map(|edge| edge.at.to_string()),
             })
         ));

@@ -37,7 +37,7 @@ pub(super) const SCENARIOS: &[LockScenario] = &[
     },
     LockScenario {
         name: "folio-mmap",
-        breaks: "the same from any page: the fault wants the mmap lock, whose holder populates and wants the page (K01)",
+        breaks: "the same from any page: the fault wants the mmap lock, and who holds that populates the page (K01)",
         mended_by: "the same: the fault is taken before the page is locked",
         reality: Reality::Deadlocks,
         play: |form| race(&OTHER_PAGE, form, [write_from_other_page::<Interleaved<TwoLevels>>, populate]),
