@@ -5,8 +5,8 @@
 //!
 //! # Lock order
 //! Under each lock what may be wanted while it is held, and the function of Linux that does it; most of what follows
-//! from that is not repeated, and `/1` is the inner one of two. It is data in `order`; [`lockdep`] learns what executions
-//! do, and `pagerace lockdep` compares the two.
+//! from that is not repeated, and `/1` is the inner one of two. It is data in `order`; [`lockdep`] learns what
+//! executions do, and `pagerace lockdep` compares the two.
 //!
 //! ```text
 //! inode->i_rwsem

@@ -1,8 +1,8 @@
 //! The documented order, as data: which lock may be wanted under which, and the function that proves it.
 //!
-//! An order that follows from others is left out, unless those others are hugetlb's alone or cannot be seen. A lock that
-//! is only *tried* under another one makes no order: so a page lock may be tried under a table's lock (`do_wp_page`), and
-//! the mmap lock under a VMA's (`vmf_anon_prepare`). What no execution here can show says why.
+//! An order that follows from others is left out, unless those others are hugetlb's alone or cannot be seen. A lock
+//! that is only *tried* under another one makes no order: so a page lock may be tried under a table's lock
+//! (`do_wp_page`), and the mmap lock under a VMA's (`vmf_anon_prepare`). What no execution here can show says why.
 
 use super::class::{LockClass, LockKey};
 
