@@ -33,7 +33,7 @@ pub fn fork<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task) -> Result<(
     enter::<P>("dup_mmap", format_args!("")).run(
         || {
             let mut vmas = parent.mmap_lock().write();
-            let mut childs_vmas = child.mmap_lock().write();
+            let mut childs_vmas = child.mmap_lock().write_nested();
             let result = vmas.all().iter().try_for_each(|vma| {
                 if !lacks::<P>(Variant::M61) {
                     vmas.start_write(vma);
@@ -141,7 +141,7 @@ fn copy_pte_range<P: Platform>(
     end: VirtAddr,
 ) {
     let Some(mut to) = LockedTable::offset_map_lock(copying.child, childs) else { return };
-    let Some(mut from) = LockedTable::offset_map_lock(copying.parent, pmd) else { return };
+    let Some(mut from) = LockedTable::offset_map_lock_nested(copying.parent, pmd) else { return };
     let pages = (start.bytes()..end.bytes()).step_by(P::GEOMETRY.page_size() as usize).map(VirtAddr::user);
     for address in pages {
         let entry = from.get(address);

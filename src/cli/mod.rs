@@ -3,6 +3,7 @@
 mod check;
 mod flood;
 mod interrupt;
+mod lockdep;
 mod numbers;
 mod output;
 mod parse;
@@ -34,6 +35,7 @@ enum Command {
     Trace(trace::Trace),
     Check(check::Check),
     Variants(variants::VariantsArgs),
+    Lockdep(lockdep::LockdepArgs),
     Flood(flood::FloodArgs),
     Stress(stress::StressArgs),
 }
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Trace(trace) => trace.run(),
         Command::Check(check) => check.run(),
         Command::Variants(variants) => variants.run(),
+        Command::Lockdep(lockdep) => lockdep.run(),
         Command::Flood(flood) => flood.run(),
         Command::Stress(stress) => stress.run(),
     }

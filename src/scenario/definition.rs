@@ -32,6 +32,24 @@ pub struct Scenario {
     pub loom: LoomReach,
 }
 
+impl Scenario {
+    /// A small world with nothing in it, for others to be built upon.
+    pub(super) const fn small(name: &'static str) -> Self {
+        Self {
+            name,
+            family: "",
+            claim: "",
+            shape: ShapeName::TwoLevels,
+            generation: Generation::G6,
+            vmas: &[],
+            setup: &[],
+            actors: &[],
+            outcomes: &[],
+            loom: LoomReach::Everything,
+        }
+    }
+}
+
 /// How far loom can go in a world before it drowns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoomReach {

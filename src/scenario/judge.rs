@@ -1,6 +1,7 @@
 //! Asking the oracle about a world in which nobody runs.
 
 use crate::actors::exit_mmap;
+use crate::locks::lockdep::unheard;
 use crate::mm::FaultCounts;
 use crate::oracle::{Broken, Evaluated, GhostLog, Kin, Layout, Quiet, Relation, after_exit, at_rest, verify};
 use crate::platform::Platform;
@@ -41,10 +42,10 @@ pub(super) fn judge_at_rest<P: Platform>(
     let (files, parent) = (&world.files, &layouts.parent);
     let kin = layouts.child.as_ref().map(|layout| Kin { relation: Relation::Child, layout, ghost: &history.child });
     let quiet = Quiet { mm: &world.mm, layout: parent, tasks: &history.tasks, ghost: &history.parent, files, kin };
-    verify(&at_rest(), &quiet, evaluated)?;
+    unheard(|| verify(&at_rest(), &quiet, evaluated))?;
     if let Some((mm, layout)) = world.child.as_ref().zip(layouts.child.as_ref()) {
         let kin = Some(Kin { relation: Relation::Parent, layout: parent, ghost: &history.parent });
-        verify(&at_rest(), &Quiet { mm, layout, tasks: &[], ghost: &history.child, files, kin }, evaluated)?;
+        unheard(|| verify(&at_rest(), &Quiet { mm, layout, tasks: &[], ghost: &history.child, files, kin }, evaluated))?;
     }
     Ok(())
 }
@@ -65,7 +66,7 @@ pub(super) fn judge_after_exit<P: Platform>(
     for mm in [Some(&world.mm), world.child.as_ref()].into_iter().flatten() {
         let (layout, files) = (&Layout::default(), &world.files);
         let quiet = Quiet { mm, layout, tasks: &history.tasks, ghost: &history.parent, files, kin: None };
-        verify(&after_exit(), &quiet, evaluated)?;
+        unheard(|| verify(&after_exit(), &quiet, evaluated))?;
     }
     Ok(())
 }

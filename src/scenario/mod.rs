@@ -5,6 +5,7 @@
 //! the outcomes with the declared ones. One that does not reach them all is an error: it did not look at the race it is
 //! about.
 
+mod answer;
 mod check;
 mod cow;
 mod cow_g2;
@@ -14,6 +15,7 @@ mod file_ops;
 mod judge;
 mod left;
 mod library;
+mod lock_order;
 mod numa;
 mod outcome;
 mod program;
@@ -38,6 +40,7 @@ mod tables;
 mod trial;
 mod vma_lock;
 
+pub use answer::{Answer, LockFinding};
 pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part, check_without};
 pub use definition::{
     Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, clear_refs, copy_to_user,
@@ -46,6 +49,7 @@ pub use definition::{
 };
 pub use left::{BadLeft, Left};
 pub use library::library;
+pub use lock_order::{Form, LockReport, LockScenario, Reality, check_lock_order, lock_scenarios};
 pub use outcome::Outcome;
 pub use program::{Performed, Playground, Program};
 pub use run::{Played, run};

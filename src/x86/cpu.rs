@@ -10,7 +10,7 @@
 //!   `instruction` before anything is freed. So no access goes to a frame after it was freed.
 //! - I2. A CPU takes no other lock under `instruction`, so a shootdown may wait for it under any lock.
 
-use crate::locks::{Spin, SpinGuard};
+use crate::locks::{LockClass, Spin, SpinGuard};
 use crate::phys::CpuId;
 use crate::platform::{Platform, remark};
 
@@ -23,7 +23,7 @@ pub struct Cpu<P: Platform> {
 
 impl<P: Platform> Cpu<P> {
     pub(super) fn new(id: CpuId) -> Self {
-        Self { id, instruction: Spin::new("instruction", ()) }
+        Self { id, instruction: Spin::new(LockClass::Instruction, ()) }
     }
 
     /// Its number.
@@ -33,6 +33,12 @@ impl<P: Platform> Cpu<P> {
 
     /// Begins an instruction; interrupts wait until the guard is dropped.
     pub(super) fn begin_instruction(&self) -> SpinGuard<'_, P, ()> {
+        self.instruction.lock()
+    }
+
+    /// Takes no interrupt until what is returned is dropped (`local_irq_save`).
+    #[track_caller]
+    pub fn without_interrupts(&self) -> impl Sized {
         self.instruction.lock()
     }
 

@@ -30,6 +30,11 @@ const EXCEPTIONS: [Exception; 6] = [
         names: &["parking_lot"],
         _reason: "the guards of `lock_api`, around the raw locks that the seam gives",
     },
+    Exception {
+        path: "src/locks/lockdep.rs",
+        names: &["std::sync", "thread_local!"],
+        _reason: "what executions teach belongs to the host, which runs many of them",
+    },
     Exception { path: "src/locks/spin.rs", names: &["parking_lot"], _reason: "as `src/locks/rwsem.rs`" },
     Exception {
         path: "src/scenario/check.rs",

@@ -23,10 +23,15 @@ use parking_lot::{RawMutex, RawRwLock};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 use super::geometry::{Geometry, Shape};
+use super::locals::Locals;
 use super::probe::Event;
 use super::seam::{AtomicWord, NewLock, Platform, RaceWord, Tally};
 
 pub use bit_lock::BitLock;
+
+thread_local! {
+    static LOCALS: Locals = Locals::default();
+}
 
 /// Real threads over page tables of shape `G`. Where speed is not the point, ghost state can be kept here, too.
 #[derive(Debug)]
@@ -36,6 +41,7 @@ impl<G: Shape, const CHECKED: bool> Platform for Native<G, CHECKED> {
     const NAME: &'static str = "native";
     const GEOMETRY: Geometry = G::GEOMETRY;
     const CHECKED: bool = CHECKED;
+    const LOCKDEP: bool = CHECKED || cfg!(debug_assertions);
     const TRACED: bool = false;
 
     type AtomicU64 = AtomicU64;
@@ -69,6 +75,10 @@ impl<G: Shape, const CHECKED: bool> Platform for Native<G, CHECKED> {
         while !condition() {
             backoff.snooze();
         }
+    }
+
+    fn with_locals<R>(look: impl FnOnce(&Locals) -> R) -> Option<R> {
+        LOCALS.try_with(look).ok()
     }
 
     fn tell(_event: Event) {}
