@@ -8,4 +8,5 @@ pub mod oracle;
 pub mod phys;
 pub mod platform;
 pub mod scenario;
+pub mod stress;
 pub mod x86;

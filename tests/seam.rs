@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use interleaver::{Builder, Token};
-use pagerace::locks::{RwSem, Spin};
+use pagerace::locks::{LockClass, RwSem, Spin};
 use pagerace::phys::{CpuId, PageState, Pfn, PhysConfig, PhysMem};
 use pagerace::platform::interleaved::{Interleaved, Search, explore};
 use pagerace::platform::{Exploration, Ordering, Platform, RaceCell, TwoLevels, Verdict, Watch};
@@ -127,7 +127,7 @@ enum Beside {
 
 fn recursive_reader(beside: Beside) -> Exploration {
     explored("recursive read", move || {
-        let lock = Arc::new(RwSem::<P, ()>::new("mm->mmap_lock", ()));
+        let lock = Arc::new(RwSem::<P, ()>::new(LockClass::MmapLock, ()));
         let theirs = Arc::clone(&lock);
         let reader = P::spawn("reader".to_owned(), move || {
             let _outer = theirs.read(); // the first read
@@ -166,7 +166,7 @@ fn a_recursive_read_without_a_writer_passes() {
 
 /// Two faults on one PTE that do not look again once they have the table's lock.
 fn two_faults_without_the_second_look() {
-    let pte = Arc::new((Spin::<P, ()>::new("page->ptl", ()), Word::new(0)));
+    let pte = Arc::new((Spin::<P, ()>::new(LockClass::Ptl, ()), Word::new(0)));
     let fault = |page: u64| {
         let pte = Arc::clone(&pte);
         P::spawn(format!("fault {page}"), move || {

@@ -22,8 +22,16 @@ impl<T: 'static> LocalKey<T> {
     /// Outside a model.
     #[track_caller]
     pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+        self.with_in(rt::runtime(), f)
+    }
+
+    /// As [`LocalKey::with`]; outside a model there is no value, and `f` does not run.
+    pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Option<R> {
+        rt::try_runtime().map(|runtime| self.with_in(runtime, f))
+    }
+
+    fn with_in<R>(&'static self, runtime: &mut rt::Runtime, f: impl FnOnce(&T) -> R) -> R {
         let key = std::ptr::from_ref(self).addr();
-        let runtime = rt::runtime();
         let tid = runtime.exec.current;
         let known = runtime.pool.seat(tid).locals.iter().any(|(k, _)| *k == key);
         if !known {

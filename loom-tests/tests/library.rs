@@ -66,6 +66,7 @@ scenarios! {
     numa_dontneed: "numa-dontneed",
     wp_dontneed: "wp-dontneed",
     migrate_write: "migrate-write",
+    migrate_file_dontneed: "migrate-file-dontneed",
     migrate_dontneed: "migrate-dontneed",
     file_readers: "file-readers",
     file_read_fails: "file-read-fails",

@@ -33,7 +33,7 @@ pub fn fork<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task) -> Result<(
     enter::<P>("dup_mmap", format_args!("")).run(
         || {
             let mut vmas = parent.mmap_lock().write();
-            let mut childs_vmas = child.mmap_lock().write();
+            let mut childs_vmas = child.mmap_lock().write_nested();
             let result = vmas.all().iter().try_for_each(|vma| {
                 if !lacks::<P>(Variant::M61) {
                     vmas.start_write(vma);
@@ -145,7 +145,7 @@ fn copy_pte_range<P: Platform>(
     end: VirtAddr,
 ) {
     let Some(mut to) = LockedTable::offset_map_lock(copying.child, childs) else { return };
-    let Some(mut from) = LockedTable::offset_map_lock(copying.parent, pmd) else { return };
+    let Some(mut from) = LockedTable::offset_map_lock_nested(copying.parent, pmd) else { return };
     let pages = (start.bytes()..end.bytes()).step_by(P::GEOMETRY.page_size() as usize).map(VirtAddr::user);
     for address in pages {
         let entry = from.get(address);
@@ -188,17 +188,18 @@ fn copy_present_pte<P: Platform>(
 /// An entry under migration counts as a page of the child, too, and will come back shared (`copy_nonpresent_pte`). No
 /// fork here meets one: whoever moves a page holds the mmap lock to the end.
 fn copy_nonpresent_pte<P: Platform>(
-    Copying { vma, .. }: &Copying<'_, P>,
+    Copying { parent, vma, .. }: &Copying<'_, P>,
     address: VirtAddr,
     entry: PteVal,
     (from, to): (&mut LockedTable<'_, P>, &mut LockedTable<'_, P>),
 ) {
-    assert!(under_migration(entry).is_some(), "{entry:?}: no actor swaps pages");
+    let Some(moving) = under_migration(entry) else { panic!("{entry:?}: no actor swaps pages") };
     remark::<P>(format_args!("the page is under migration"));
     let readable = if vma.is_cow() { make_readable_migration_entry(entry) } else { entry };
     from.set(address, readable);
     to.set(address, readable);
-    to.count_rss(RssKind::Anon, 1);
+    let page = parent.memory().page(parent.memory().folio_of(moving));
+    to.count_rss(RssKind::of(page.mapping()), 1);
 }
 
 #[cfg(test)]

@@ -106,9 +106,10 @@ pub(super) fn zap_pte<P: Platform>(
 }
 
 fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, table: &LockedTable<'_, P>, entry: PteVal) {
-    if under_migration(entry).is_some() {
+    if let Some(moving) = under_migration(entry) {
         // Whoever moves the page has uncounted the mapping already, and its reference.
-        table.count_rss(RssKind::Anon, -1);
+        let page = mm.memory().page(mm.memory().folio_of(moving));
+        table.count_rss(RssKind::of(page.mapping()), -1);
         return;
     }
     assert!(entry.is_present(), "{entry:?}: no actor swaps pages yet");

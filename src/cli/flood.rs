@@ -61,7 +61,7 @@ fn count(text: &str, most: usize) -> Result<NonZeroUsize, String> {
 
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds, like 2 or 0.5".to_owned())?;
     let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
     if duration.is_zero() || duration > A_DAY {

@@ -3,11 +3,13 @@
 mod check;
 mod flood;
 mod interrupt;
+mod lockdep;
 mod numbers;
 mod output;
 mod parse;
 mod progress;
 mod story;
+mod stress;
 mod trace;
 mod variants;
 
@@ -33,7 +35,9 @@ enum Command {
     Trace(trace::Trace),
     Check(check::Check),
     Variants(variants::VariantsArgs),
+    Lockdep(lockdep::LockdepArgs),
     Flood(flood::FloodArgs),
+    Stress(stress::StressArgs),
 }
 
 /// How a command ended.
@@ -66,7 +70,9 @@ pub fn main() -> ExitCode {
         Command::Trace(trace) => trace.run(),
         Command::Check(check) => check.run(),
         Command::Variants(variants) => variants.run(),
+        Command::Lockdep(lockdep) => lockdep.run(),
         Command::Flood(flood) => flood.run(),
+        Command::Stress(stress) => stress.run(),
     }
     .into()
 }

@@ -1,8 +1,8 @@
-//! Parsing what a story is about: addresses, ranges, rights.
+//! Parsing what a story is about: addresses, ranges, rights; and what is removed.
 
 use crate::mm::{MapFlags, Protection};
 use crate::phys::Pfn;
-use crate::platform::{Geometry, Shape, X86_64};
+use crate::platform::{Geometry, Shape, Variant, X86_64};
 use crate::x86::Pkru;
 
 const G: Geometry = X86_64::GEOMETRY;
@@ -74,6 +74,10 @@ pub(super) fn pfn(text: &str) -> Result<Pfn, String> {
             (1u64 << bits) - 1
         )
     })
+}
+
+pub(super) fn variant(name: &str) -> Result<Variant, String> {
+    Variant::find(name).ok_or_else(|| "there is none of this name; `pagerace variants` lists them".to_owned())
 }
 
 #[cfg(test)]

@@ -2,40 +2,72 @@
 
 use std::fmt;
 
+use super::class::{LockClass, LockKey, Subclass};
+use super::held::{Mode, disown, got, instance, waits};
 use crate::platform::{NewLock, Platform, RawBitLock, remark};
 
 /// A lock bit with a queue of waiters (`PG_locked`, `PG_writeback`). It has no guard: another task may release it.
 pub struct BitLock<P: Platform> {
-    class: &'static str,
+    class: LockClass,
     bit: P::RawBit,
 }
 
 impl<P: Platform> BitLock<P> {
     /// A clear bit of the class `class`.
-    pub fn new(class: &'static str) -> Self {
-        Self { class, bit: P::RawBit::new_lock(class) }
+    pub fn new(class: LockClass) -> Self {
+        Self { class, bit: P::RawBit::new_lock(class.name()) }
     }
 
     /// Waits until the bit is clear and sets it (`folio_lock`).
     #[track_caller]
     pub fn lock(&self) {
+        self.lock_as(Subclass::Outer);
+    }
+
+    /// As [`BitLock::lock`], in a subclass.
+    #[track_caller]
+    pub fn lock_as(&self, subclass: Subclass) {
+        self.might_lock_as(subclass);
         self.bit.lock();
         remark::<P>(format_args!("lock {}", self.class));
+        got::<P>(LockKey { class: self.class, subclass }, Mode::Write, instance(self));
+    }
+
+    /// Says that whoever comes here may have to wait, though this time they need not (`might_lock`).
+    #[track_caller]
+    pub fn might_lock_as(&self, subclass: Subclass) {
+        waits::<P>(LockKey { class: self.class, subclass }, Mode::Write);
     }
 
     /// Sets the bit if it is clear; says whether it did (`folio_trylock`).
     #[track_caller]
     #[must_use]
     pub fn try_lock(&self) -> bool {
+        self.try_lock_as(Subclass::Outer)
+    }
+
+    /// As [`BitLock::try_lock`], in a subclass.
+    #[track_caller]
+    #[must_use]
+    pub fn try_lock_as(&self, subclass: Subclass) -> bool {
         let locked = self.bit.try_lock();
         remark::<P>(format_args!("{} {}", if locked { "lock (tried)" } else { "cannot lock" }, self.class));
+        if locked {
+            got::<P>(LockKey { class: self.class, subclass }, Mode::Write, instance(self));
+        }
         locked
+    }
+
+    /// Leaves the lock to somebody else, who will release it: the end of a read, say. The task no longer holds it.
+    pub fn hand_over(&self) {
+        disown::<P>(instance(self));
     }
 
     /// Clears the bit and wakes whoever waits (`folio_unlock`).
     #[track_caller]
     pub fn unlock(&self) {
         remark::<P>(format_args!("unlock {}", self.class));
+        disown::<P>(instance(self));
         self.bit.unlock();
     }
 
@@ -43,6 +75,7 @@ impl<P: Platform> BitLock<P> {
     #[track_caller]
     pub fn wait(&self) {
         remark::<P>(format_args!("wait for {}", self.class));
+        waits::<P>(self.class, Mode::Write);
         self.bit.wait();
     }
 
@@ -73,7 +106,8 @@ mod tests {
 
     /// One task starts I/O on a locked page; another one, the interrupt, fills it and unlocks it; a third one waits.
     fn another_task_unlocks<P: Platform>() {
-        let page = Arc::new(Page::<P> { locked: BitLock::new("page"), contents: RaceCell::new("the contents", 0) });
+        let page =
+            Arc::new(Page::<P> { locked: BitLock::new(LockClass::Folio), contents: RaceCell::new("the contents", 0) });
         page.locked.lock();
         let [filled, waiting] = [Arc::clone(&page), Arc::clone(&page)];
         let interrupt = P::spawn("I".to_owned(), move || {

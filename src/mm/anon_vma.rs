@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use crate::locks::{RwSem, WriteGuard};
+use crate::locks::{LockClass, RwSem, WriteGuard};
 use crate::phys::{AnonVmaId, Pfn};
 use crate::platform::{Arc, Platform, Variant, enter, lacks, remark};
 use crate::x86::VirtAddr;
@@ -42,7 +42,7 @@ pub(super) struct LinkedVma {
 impl<P: Platform> AnonVma<P> {
     /// One for an address space, with no VMA yet.
     fn new(mm: &Mm<P>, task: &Task) -> Self {
-        Self { id: task.next_anon_vma(), owner: mm.pgd(), root: RwSem::new("anon_vma->rwsem", Vec::new()) }
+        Self { id: task.next_anon_vma(), owner: mm.pgd(), root: RwSem::new(LockClass::AnonVma, Vec::new()) }
     }
 
     /// Its number.
@@ -71,6 +71,20 @@ impl<P: Platform> AnonVma<P> {
     /// Locks its VMAs for a change (`anon_vma_lock_write`).
     pub(super) fn lock_write(&self) -> WriteGuard<'_, P, Vec<LinkedVma>> {
         self.root.write()
+    }
+
+    /// Looks while no VMA comes or goes (`anon_vma_lock_read`).
+    #[track_caller]
+    pub fn read_locked<R>(&self, look: impl FnOnce() -> R) -> R {
+        let _linked = self.root.read();
+        look()
+    }
+
+    /// Does something while nobody else looks (`anon_vma_lock_write`).
+    #[track_caller]
+    pub fn write_locked<R>(&self, change: impl FnOnce() -> R) -> R {
+        let _linked = self.root.write();
+        change()
     }
 
     /// Whether this very VMA is one of them: that of a parent or a child, at the same address, is another one.
@@ -129,7 +143,12 @@ pub(super) fn vmf_anon_prepare<'m, P: Platform>(vmf: Vmf<'m, P>) -> Prepared<'m,
                 let id = anon_vma_prepare(vmf.mm, vmf.task, vmf.vma(), &neighbours);
                 return Prepared::Ready(vmf, id);
             }
-            let Some(vmas) = vmf.mm.mmap_lock().try_read() else {
+            let tried = if lacks::<P>(Variant::AnonPrepareTries) {
+                Some(vmf.mm.mmap_lock().read())
+            } else {
+                vmf.mm.mmap_lock().try_read()
+            };
+            let Some(vmas) = tried else {
                 return Prepared::Retry(vmf.retry(Effort::Minor));
             };
             let id = anon_vma_prepare(vmf.mm, vmf.task, vmf.vma(), &vmas.neighbours(vmf.vma()));

@@ -25,7 +25,11 @@ impl<'m, P: Platform> Process<'m, P> {
     }
 
     /// Executes one instruction on the task's CPU, with the faults that it takes.
+    #[track_caller]
     pub fn execute(&mut self, mode: Mode, instruction: Instruction) -> Completion<Ending> {
+        if mode == Mode::KernelUserCopy {
+            self.might_fault();
+        }
         let machine = self.mm.machine();
         execute(machine, machine.cpu(self.task.cpu()), mode, instruction, self)
     }
@@ -35,6 +39,14 @@ impl<'m, P: Platform> Process<'m, P> {
     pub fn accessed(&self) -> (u64, u64) {
         let at = self.mm.machine().cpu(self.task.cpu()).accessed();
         (at, at)
+    }
+
+    /// Says that the task may take a fault, and wait for the mmap lock, though this time it need not (`might_fault`).
+    #[track_caller]
+    fn might_fault(&self) {
+        if !self.task.are_faults_disabled() && self.task.has_mm() {
+            self.mm.mmap_lock().might_read();
+        }
     }
 }
 

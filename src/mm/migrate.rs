@@ -19,7 +19,7 @@
 //! The reverse map is not walked: the caller says which entry maps the page, its VMA cannot change meanwhile, and a
 //! page that has other entries is kept where it is.
 
-use crate::phys::{OutOfMemory, Page, PageState, Pfn};
+use crate::phys::{Mapping, OutOfMemory, Page, PageState, Pfn};
 use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{AccessedBit, DirtyBit, EntryFlags, PteVal, SwapEntry, SwapType, VirtAddr};
 
@@ -109,11 +109,21 @@ fn try_to_migrate<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr, old: 
     }
     let entry = ptep_clear_flush(mm, &mut table, address);
     table.set(address, migration_entry(entry, page));
+    hand_over_dirty(mm, entry);
     page.clear_anon_exclusive();
     remove_rmap(mm, old);
     // The migrator's own reference remains, and the mapping's goes under the lock that whoever finds the entry holds.
     mm.memory().put_page(task.cpu(), old);
     true
+}
+
+/// A page of a file that was written through the entry has to be written back, whatever becomes of what stands in its
+/// place: a discard would forget the mark.
+fn hand_over_dirty<P: Platform>(mm: &Mm<P>, entry: PteVal) {
+    let folio = mm.memory().folio_of(entry.pfn());
+    if entry.is_dirty() && !matches!(mm.memory().page(folio).mapping(), Mapping::Anon(_) | Mapping::None) {
+        mm.memory().folio(entry.pfn()).mark_dirty();
+    }
 }
 
 /// What says in the place of an entry, small or huge, that its page is on the move: with what the entry allowed, and
@@ -165,6 +175,14 @@ pub(super) fn restored<P: Platform>(vma: &Vma<P>, marked: PteVal, swap: SwapEntr
     entry
 }
 
+/// Whether the page is its process's alone again, as the entry says that it was. A page of a file never is: that its
+/// entry could be written says nothing.
+pub(super) fn comes_back_exclusive<P: Platform>(mm: &Mm<P>, swap: SwapEntry, page: &Page<P>) -> bool {
+    swap.kind() != SwapType::MigrationRead
+        && matches!(page.mapping(), Mapping::Anon(_))
+        && mm.generation().cow_reuse() == CowReuse::AnonExclusive
+}
+
 fn arrive<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr, old: Pfn, now: Pfn) -> bool {
     let Some(mut table) = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd)) else {
         return false;
@@ -180,7 +198,7 @@ fn arrive<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr, old: Pfn, no
     let page = mm.memory().page(now);
     mm.memory().page(mm.memory().folio_of(now)).get();
     page.add_mapcount(1);
-    if swap.kind() != SwapType::MigrationRead && mm.generation().cow_reuse() == CowReuse::AnonExclusive {
+    if comes_back_exclusive(mm, swap, page) {
         page.set_anon_exclusive();
     }
     table.set(address, entry);

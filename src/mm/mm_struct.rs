@@ -5,7 +5,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::locks::Spin;
+use crate::locks::{LockClass, Spin};
 use crate::phys::{CpuId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
 use crate::platform::{Arc, AtomicWord, Ordering, Platform, Tally};
 use crate::x86::{Machine, VirtAddr};
@@ -90,7 +90,7 @@ impl<P: Platform> Mm<P> {
             generation,
             vma_readers: tree.readers(),
             mmap_lock: MmapLock::new(tree),
-            page_table_lock: Spin::new("mm->page_table_lock", ()),
+            page_table_lock: Spin::new(LockClass::PageTableLock, ()),
             rss_anon_pages: P::Counter::default(),
             rss_file_pages: P::Counter::default(),
             rss_shmem_pages: P::Counter::default(),

@@ -5,7 +5,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use crate::locks::{ReadGuard, RwSem, WriteGuard};
+use crate::locks::{LockClass, ReadGuard, RwSem, WriteGuard};
 use crate::platform::Platform;
 
 use super::task::Task;
@@ -17,7 +17,7 @@ pub struct MmapLock<P: Platform>(RwSem<P, VmaTree<P>>);
 
 impl<P: Platform> MmapLock<P> {
     pub(super) fn new(tree: VmaTree<P>) -> Self {
-        Self(RwSem::new("mm->mmap_lock", tree))
+        Self(RwSem::new(LockClass::MmapLock, tree))
     }
 
     /// Waits to read (`mmap_read_lock`).
@@ -42,6 +42,18 @@ impl<P: Platform> MmapLock<P> {
     #[track_caller]
     pub fn write(&self) -> MmapWriteGuard<'_, P> {
         MmapWriteGuard(Some(self.0.write()))
+    }
+
+    /// As [`MmapLock::write`], with the parent's lock held: nobody knows the child yet (`mmap_write_lock_nested`).
+    #[track_caller]
+    pub fn write_nested(&self) -> MmapWriteGuard<'_, P> {
+        MmapWriteGuard(Some(self.0.write_nested()))
+    }
+
+    /// Says that the task may have to wait to read, though this time it need not (`might_lock_read`).
+    #[track_caller]
+    pub(super) fn might_read(&self) {
+        self.0.might_read();
     }
 }
 

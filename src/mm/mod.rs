@@ -100,6 +100,7 @@ pub use tlb_flush::{Owed, flush_tlb_mm, flush_tlb_range};
 pub use tlb_flush_pending::TlbFlushPending;
 pub use vm_flags::{VmFlags, WriteNotify};
 pub use vma::{Vma, WritableVma};
+pub(crate) use vma_lock::lock_vma_under_rcu;
 pub use vma_tree::VmaTree;
 pub use vmf::{Effort, FaultError, VmFault};
 pub(crate) use walk::{find_pmd, pmd_of, read_table};

@@ -19,7 +19,9 @@
 //! - O1. `set` stores with `Release`; `peek` and the hardware walk load with `Acquire`. The pair gives I2.
 //! - O2. `clear` is an `AcqRel` exchange: hardware may set A or D until that moment, and what it set is returned.
 
-use crate::locks::SpinGuard;
+use std::panic::Location;
+
+use crate::locks::{LockClass, LockKey, Place, SpinGuard, Subclass};
 use crate::phys::{OutOfMemory, Pfn};
 use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, ordering, recheck, remark};
 use crate::x86::{PmdState, PmdVal, PteVal, VirtAddr};
@@ -70,12 +72,24 @@ impl<'m, P: Platform> PteTable<'m, P> {
 
 impl<'m, P: Platform> LockedTable<'m, P> {
     /// Locks the table that the PMD entry points to; `None` if it points to none (`pte_offset_map_lock`).
+    #[track_caller]
     pub fn offset_map_lock(mm: &'m Mm<P>, pmd: EntryAt) -> Option<Self> {
+        Self::lock_as(mm, pmd, Subclass::Outer, Location::caller())
+    }
+
+    /// As [`LockedTable::offset_map_lock`], with another table locked: the caller knows why nobody locks them the other
+    /// way round.
+    #[track_caller]
+    pub fn offset_map_lock_nested(mm: &'m Mm<P>, pmd: EntryAt) -> Option<Self> {
+        Self::lock_as(mm, pmd, Subclass::Nested, Location::caller())
+    }
+
+    fn lock_as(mm: &'m Mm<P>, pmd: EntryAt, subclass: Subclass, place: Place) -> Option<Self> {
         enter::<P>("pte_offset_map_lock", format_args!("pmd={}", pmd)).run(
             || loop {
                 let seen = pmdp_get_lockless(mm, pmd);
                 let PmdState::Table(pfn) = seen.state() else { return None };
-                let ptl = mm.memory().page(pfn).ptl().lock();
+                let ptl = mm.memory().page(pfn).ptl().lock_as(LockKey { class: LockClass::Ptl, subclass }, place);
                 // pmd_same (M10): a table that was unlinked meanwhile must not be written to. No actor that there is
                 // yet unlinks a table while faults run, so no scenario shows it.
                 if recheck::<P>(Variant::M10, || pmdp_get_lockless(mm, pmd) == seen) {
@@ -148,7 +162,7 @@ pub(crate) fn pte_alloc<P: Platform>(mm: &Mm<P>, task: &Task, pmd: EntryAt) -> R
 pub(super) fn pmd_install<P: Platform>(mm: &Mm<P>, task: &Task, pmd: EntryAt, table: Pfn) {
     enter::<P>("pmd_install", format_args!("pmd={}, table={table}", pmd)).run(
         || {
-            let _pml = mm.memory().page(pmd.table).ptl().lock();
+            let _pml = mm.memory().page(pmd.table).ptl().lock_as(LockKey::of(LockClass::Pml), Location::caller());
             // ORDER none: PMD entries change only under the lock that we hold.
             let now = PmdVal::from_bits(mm.entry(pmd).load(Ordering::Relaxed));
             if recheck::<P>(Variant::M2, || now.state() == PmdState::None) {

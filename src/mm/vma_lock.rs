@@ -26,7 +26,7 @@
 
 use std::fmt;
 
-use crate::locks::{OwnedReadGuard, OwnedRwSem};
+use crate::locks::{LockClass, OwnedReadGuard, OwnedRwSem};
 use crate::platform::{
     Arc, AtomicWord, Ordering, Platform, RaceCell, RcuReader, RcuSection, Variant, enter, lacks, ordering, recheck,
     remark,
@@ -54,7 +54,7 @@ const NEVER: u64 = u64::MAX;
 impl<P: Platform> VmaLock<P> {
     pub(super) fn new() -> Self {
         Self {
-            semaphore: OwnedRwSem::new("vma->vm_lock"),
+            semaphore: OwnedRwSem::new(LockClass::VmaLock),
             seq: P::AtomicU64::new(NEVER),
             detached: RaceCell::new("D50 (a fault holds no detached VMA)", false),
             alive: RaceCell::new("D50 (a VMA is not freed while somebody may find it)", true),
@@ -162,7 +162,7 @@ pub(super) fn neighbours_under_rcu<P: Platform>(mm: &Mm<P>, task: &Task, vma: &V
 }
 
 /// Locks the VMA of an address for a fault, without the mmap lock; `None` if that cannot be had at once.
-pub(super) fn lock_vma_under_rcu<'m, P: Platform>(
+pub(crate) fn lock_vma_under_rcu<'m, P: Platform>(
     mm: &'m Mm<P>,
     task: &'m Task,
     address: VirtAddr,

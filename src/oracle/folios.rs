@@ -207,8 +207,9 @@ mod tests {
         mmap(&parent, Placement::Fixed(PAGE), 0x1000, rights).expect("an empty address space");
         let _done = Process::new(&parent, &task).execute(Mode::User, Instruction::store(PAGE, 1));
         fork(&parent, &child, &task).expect("there is memory");
-        let (parents, childs) = (parent.mmap_lock().read(), child.mmap_lock().read());
-        let (vma, copy) = (parents.iter().next().expect("it is mapped"), childs.iter().next().expect("it is copied"));
+        let parents = parent.mmap_lock().read().all();
+        let childs = child.mmap_lock().read().all();
+        let (vma, copy) = (parents.first().expect("it is mapped"), childs.first().expect("it is copied"));
         let origin = vma.anon_vma().expect("the store prepared it");
         let mapping = Mapping::Anon(origin.id());
         assert_eq!((leads_to(mapping, vma), leads_to(mapping, copy)), (true, true));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::mm::{VmFlags, Vma};
+use crate::mm::{Generation, VmFlags, Vma};
 use crate::phys::Mapping;
 use crate::platform::Platform;
 use crate::x86::{EntryFlags, PteVal, VirtAddr};
@@ -46,7 +46,7 @@ pub(super) fn marks_are_kept<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, S
     let racing = || {
         quiet.ghost.iter().filter(|log| !log.before_others).flat_map(|log| &log.events).map(|stamped| &stamped.event)
     };
-    let mut written = BTreeSet::new();
+    let (mut written, mut cleaned) = (BTreeSet::new(), BTreeSet::new());
     for event in racing() {
         if let GhostEvent::Stored(address, _) = event {
             written.insert(address.page_start(P::GEOMETRY));
@@ -56,6 +56,7 @@ pub(super) fn marks_are_kept<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, S
         match event {
             GhostEvent::Cleaned(page) => {
                 written.remove(page);
+                cleaned.insert(*page);
             }
             GhostEvent::Discards { start, end } => written.retain(|page| !(*start..*end).contains(page)),
             GhostEvent::Stored(..) | GhostEvent::Loaded(..) | GhostEvent::Forked => {}
@@ -71,7 +72,14 @@ pub(super) fn marks_are_kept<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, S
         }
         // A page of a file may be another one by now.
         let memory = quiet.mm.memory();
-        if !matches!(memory.page(memory.folio_of(entry.pfn())).mapping(), Mapping::Anon(_)) {
+        let folio = memory.page(memory.folio_of(entry.pfn()));
+        if !matches!(folio.mapping(), Mapping::Anon(_)) {
+            continue;
+        }
+        // The marks of a huge page are cleared for all of it, and 4.4 may have taken it apart since.
+        let may_share_marks = folio.order() > 0 || quiet.mm.generation() == Generation::G2;
+        let whole = address.huge_start(P::GEOMETRY);
+        if may_share_marks && cleaned.range(whole..whole.offset(span)).next().is_some() {
             continue;
         }
         if !entry.is_dirty() || !entry.flags().contains(EntryFlags::SOFT_DIRTY) {

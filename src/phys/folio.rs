@@ -22,7 +22,7 @@
 
 use std::fmt;
 
-use crate::locks::BitLock;
+use crate::locks::{BitLock, LockClass};
 use crate::platform::{AtomicWord, Ordering, Platform, Variant, ordering};
 
 /// Whether a folio's contents are there.
@@ -47,7 +47,7 @@ pub struct FolioFlags<P: Platform> {
 impl<P: Platform> FolioFlags<P> {
     pub(super) fn new() -> Self {
         Self {
-            locked: BitLock::new("folio lock"),
+            locked: BitLock::new(LockClass::Folio),
             uptodate: P::AtomicU64::new(0),
             dirty: P::AtomicU64::new(0),
             readahead: P::AtomicU64::new(0),
@@ -112,9 +112,10 @@ impl<P: Platform> FolioFlags<P> {
         self.readahead.store(0, Ordering::Relaxed);
     }
 
-    /// Notes that a read of the locked folio lasts.
+    /// Notes that a read of the locked folio lasts; its end releases the lock.
     #[track_caller]
     pub fn begin_read(&self) {
+        self.locked.hand_over();
         // ORDER O3: pairs with `end_read`.
         self.reading.store(1, ordering::<P>(Variant::OBeginRead, Ordering::Release));
     }

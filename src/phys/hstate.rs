@@ -19,7 +19,7 @@
 
 use std::fmt;
 
-use crate::locks::Spin;
+use crate::locks::{LockClass, Spin};
 use crate::platform::{Platform, Tally, enter, remark};
 
 use super::address::Pfn;
@@ -72,8 +72,8 @@ impl<P: Platform> Hstate<P> {
     pub(super) fn new(config: &PhysConfig) -> Self {
         Self {
             nr_huge_pages: config.nr_hugepages,
-            hugetlb_lock: Spin::new("hugetlb_lock", Pool::default()),
-            fault_mutex_table: std::array::from_fn(|_| Spin::new("hugetlb_fault_mutex_table", ())),
+            hugetlb_lock: Spin::new(LockClass::Hugetlb, Pool::default()),
+            fault_mutex_table: std::array::from_fn(|_| Spin::new(LockClass::HugetlbFaultMutex, ())),
             allocated: P::Counter::default(),
             freed: P::Counter::default(),
         }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::locks::Spin;
+use crate::locks::{LockClass, Spin};
 use crate::platform::{Platform, remark};
 
 use super::config::PhysConfig;
@@ -33,8 +33,8 @@ impl<P: Platform> Lru<P> {
         let listed = vec![false; config.frames].into_boxed_slice();
         let lists = Lists { links: Links::new(config.frames), inactive_anon: List::EMPTY, listed };
         Self {
-            lists: Spin::new("lruvec->lru_lock", lists),
-            batches: PerCpu::new("cpu_fbatches.lock", config.cpus, || Vec::with_capacity(config.lru_batch)),
+            lists: Spin::new(LockClass::Lru, lists),
+            batches: PerCpu::new(LockClass::LruBatch, config.cpus, || Vec::with_capacity(config.lru_batch)),
             batch: config.lru_batch,
         }
     }

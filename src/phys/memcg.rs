@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use crate::locks::LockClass;
 use crate::platform::{AtomicWord, Ordering, Platform};
 
 use super::config::PhysConfig;
@@ -32,7 +33,7 @@ impl<P: Platform> MemCgroup<P> {
             usage: P::AtomicU64::new(0),
             limit_pages: config.memcg_limit_pages,
             batch_pages: config.memcg_batch_pages,
-            stocks: PerCpu::new("memcg_stock.lock", config.cpus, || 0),
+            stocks: PerCpu::new(LockClass::MemcgStock, config.cpus, || 0),
         }
     }
 

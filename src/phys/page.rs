@@ -31,7 +31,7 @@ use std::fmt;
 use super::compound::Compound;
 use super::cpu::CpuId;
 use super::folio::FolioFlags;
-use crate::locks::Spin;
+use crate::locks::{LockClass, Spin};
 use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Variant, Word, ordering};
 
 /// Who owns a frame.
@@ -152,7 +152,7 @@ impl<P: Platform> Page<P> {
             index: RaceCell::new("D24 (a mapped folio is findable)", 0),
             contents: RaceCell::new("D5 and D22 (contents are set up before an entry shows them)", 0),
             allocated_by: RaceCell::new("D14 (an entry names an allocated frame)", 0),
-            ptl: Spin::new("page->ptl", ()),
+            ptl: Spin::new(LockClass::Ptl, ()),
             folio: FolioFlags::new(),
             compound: Compound::new(),
         }

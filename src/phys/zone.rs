@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use crate::locks::Spin;
+use crate::locks::{LockClass, Spin};
 use crate::platform::{Platform, Tally, remark};
 
 use super::buddy::Buddy;
@@ -57,8 +57,8 @@ impl<P: Platform> Zone<P> {
         let room = config.pcp_high + 1;
         let lists = || Lists([Vec::with_capacity(room), Vec::with_capacity(room), Vec::new()]);
         Self {
-            buddy: Spin::new("zone->lock", Buddy::new(config.frames)),
-            lists: PerCpu::new("pcp->lock", config.cpus, lists),
+            buddy: Spin::new(LockClass::Zone, Buddy::new(config.frames)),
+            lists: PerCpu::new(LockClass::Pcp, config.cpus, lists),
             batch: config.pcp_batch,
             high: config.pcp_high,
             allocated: Default::default(),

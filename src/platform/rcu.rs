@@ -22,6 +22,7 @@
 //! - O2. Leaving is `AcqRel`, and the writer's later looks are `Acquire`: what readers read happens before the free.
 //! - O3. Replacing the pointer is `AcqRel`, reading it `Acquire`: whoever sees the pointer sees the value.
 
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr;
@@ -71,6 +72,7 @@ impl<P: Platform> Rcu<P> {
         // ORDER O1: pairs with `begin_grace`.
         let before = word.fetch_add(1, Ordering::AcqRel);
         assert!(before.is_multiple_of(2), "CPU {cpu} began an RCU section inside of one: pass the outer one on");
+        Inside::change::<P>(|sections| sections + 1);
         RcuSection { rcu: self, word, _stays: PhantomData }
     }
 
@@ -117,7 +119,28 @@ impl<P: Platform> Drop for RcuSection<'_, P> {
     fn drop(&mut self) {
         // ORDER O2: pairs with `is_over`, and with `begin_grace`.
         self.word.fetch_add(1, Ordering::AcqRel);
+        Inside::change::<P>(|sections| sections.saturating_sub(1));
     }
+}
+
+/// The sections that the running thread is in.
+#[derive(Debug, Default)]
+struct Inside(Cell<usize>);
+
+impl Inside {
+    fn change<P: Platform>(change: impl FnOnce(usize) -> usize) {
+        if P::LOCKDEP {
+            P::with_locals(|locals| {
+                let Self(sections) = &*locals.get::<Self>();
+                sections.set(change(sections.get()));
+            });
+        }
+    }
+}
+
+/// Whether the running thread is in a read-side section, in which it may not sleep (`rcu_read_lock_held`).
+pub fn in_rcu_section<P: Platform>() -> bool {
+    P::with_locals(|locals| locals.get::<Inside>().0.get() > 0).unwrap_or(false)
 }
 
 /// A published value. Readers share it; one [`RcuWriter`] replaces what it holds.

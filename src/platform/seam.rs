@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::lock_api::{RawMutex, RawRwLockDowngrade};
 
 use super::geometry::Geometry;
+use super::locals::Locals;
 use super::probe::Event;
 
 /// An engine: who schedules the threads, and what an access to shared memory costs there.
@@ -22,6 +23,9 @@ pub trait Platform: Sized + Send + Sync + 'static {
     const CHECKED: bool;
     /// Whether a load returns what was stored last, in the order in which the engine runs the steps.
     const SEQUENTIAL: bool;
+    /// Whether the order of the locks is recorded (`CONFIG_PROVE_LOCKING`): by every checker, and natively in builds
+    /// with debug assertions.
+    const LOCKDEP: bool;
     /// Whether [`Platform::tell`] listens; where it does not, no event is ever formatted.
     const TRACED: bool;
 
@@ -65,6 +69,9 @@ pub trait Platform: Sized + Send + Sync + 'static {
 
     /// Waits, without sleeping, until the condition holds. The condition only reads.
     fn spin_until(condition: impl FnMut() -> bool);
+
+    /// Looks at what the running thread keeps for itself; `None` on a thread that is none of the engine's.
+    fn with_locals<R>(look: impl FnOnce(&Locals) -> R) -> Option<R>;
 
     /// Takes one event of the running thread's story; called only where [`Platform::TRACED`] is set.
     fn tell(event: Event);

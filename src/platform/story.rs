@@ -13,6 +13,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::geometry::{Geometry, X86_64};
+use super::locals::Locals;
 use super::native::Native;
 use super::probe::Event;
 use super::seam::Platform;
@@ -161,6 +162,7 @@ impl Platform for Story {
     const GEOMETRY: Geometry = Told::GEOMETRY;
     const CHECKED: bool = false;
     const SEQUENTIAL: bool = false;
+    const LOCKDEP: bool = true;
     const TRACED: bool = true;
 
     type AtomicU64 = <Told as Platform>::AtomicU64;
@@ -195,6 +197,10 @@ impl Platform for Story {
             let_other_finish();
         }
         assert!(condition(), "a story has one thread: what it waits for never comes");
+    }
+
+    fn with_locals<R>(look: impl FnOnce(&Locals) -> R) -> Option<R> {
+        Told::with_locals(look)
     }
 
     fn tell(event: Event) {

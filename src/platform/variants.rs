@@ -178,6 +178,8 @@ variants! {
     M66 = Step "M66", "mm/huge_memory/split.rs, split_locked", "invalidating a huge entry before its table is filled";
     TruncateWaitsForPml = Step "truncate-pml", "actors/truncate.rs, unmap_huge",
         "waiting for the lock of a huge entry that is gone";
+    AnonPrepareTries = Step "anon-prepare-tries", "mm/anon_vma.rs, vmf_anon_prepare",
+        "only trying the mmap lock while the lock of a VMA is held";
     VmaStartWrite = Step "vma-start-write", "mm/vma_lock.rs, start_write",
         "waiting for the readers of a VMA before it is written";
     HugetlbMutex = Step "hugetlb-mutex", "mm/hugetlb/fault_mutex.rs, take",

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::locks::Graph;
+use crate::locks::lockdep::{self, Learned};
 use crate::oracle::Evaluated;
 use crate::platform::interleaved::{self, Frontier, Interleaved, Part, Search};
 use crate::platform::loom::{self, Bounds, Environment, Loom};
 use crate::platform::variant::{self, Variant, Windows};
 use crate::platform::{self, Arc, Exploration, Extent, FourLevels, PctBound, Platform, Shape, TwoLevels, Watch};
 
+use super::answer::LockFinding;
 use super::definition::{LoomReach, Scenario, ShapeName};
 use super::run::run;
 
@@ -62,6 +65,8 @@ pub struct CheckReport {
     pub evaluated: Evaluated,
     /// How often each re-check held, and how often it lost its race.
     pub windows: Windows,
+    /// The order in which locks were taken.
+    pub lock_order: Graph,
     /// The failing execution, as far as the engine can tell it.
     pub counterexample: Option<String>,
     /// All executions that there are, as far as the engine could tell when it was stopped.
@@ -160,20 +165,27 @@ impl Verdict {
 }
 
 fn check_once(play: Play, engine: Engine, part: Part, tally: Tally, watch: &Watch) -> CheckReport {
-    let tally = Arc::new(Mutex::new(tally));
+    let (tally, learned) = (Arc::new(Mutex::new(tally)), Arc::new(Learned::default()));
+    let playing = Playing { play, tally: Arc::clone(&tally), learned: Arc::clone(&learned) };
     let exploration = match play.scenario.shape {
-        ShapeName::TwoLevels => explore::<TwoLevels>(play, engine, part, watch, &tally),
-        ShapeName::FourLevels => explore::<FourLevels>(play, engine, part, watch, &tally),
+        ShapeName::TwoLevels => explore::<TwoLevels>(playing, engine, part, watch),
+        ShapeName::FourLevels => explore::<FourLevels>(playing, engine, part, watch),
     };
+    lockdep::listen(None);
+    let findings = learned.findings();
     let Tally { reached, evaluated, windows } = tally.lock().expect("a failing model leaves no lock behind").clone();
     CheckReport {
-        verdict: judge(play.scenario, &exploration, &reached),
+        verdict: match LockFinding::of(&findings, &exploration) {
+            Some(finding) => violated(&exploration, &finding),
+            None => judge(play.scenario, &exploration, &reached),
+        },
         executions: exploration.executions,
         extent: exploration.extent,
         elapsed: exploration.elapsed,
         reached,
         evaluated,
         windows,
+        lock_order: findings.order,
         counterexample: exploration.counterexample,
         estimate: exploration.estimate,
         pct: exploration.pct,
@@ -182,11 +194,26 @@ fn check_once(play: Play, engine: Engine, part: Part, tally: Tally, watch: &Watc
     }
 }
 
-fn explore<G: Shape>(play: Play, engine: Engine, part: Part, watch: &Watch, tally: &Arc<Mutex<Tally>>) -> Exploration {
-    let (scenario, tally) = (play.scenario, Arc::clone(tally));
+/// Locks that can be taken in a circle are a violation, whatever else came out; what else failed is said first.
+fn violated(exploration: &Exploration, finding: &LockFinding) -> Verdict {
+    Verdict::Violated(match &exploration.verdict {
+        platform::Verdict::Violated(words) => format!("{words}\n\n{finding}"),
+        platform::Verdict::Holds | platform::Verdict::Stopped => finding.to_string(),
+    })
+}
+
+/// What is played, and where it goes what the executions tell.
+struct Playing {
+    play: Play,
+    tally: Arc<Mutex<Tally>>,
+    learned: Arc<Learned>,
+}
+
+fn explore<G: Shape>(playing: Playing, engine: Engine, part: Part, watch: &Watch) -> Exploration {
+    let scenario = playing.play.scenario;
     match engine {
         Engine::Interleaver { search } => {
-            let body = move || play_once::<Interleaved<G>>(play, &tally);
+            let body = move || play_once::<Interleaved<G>>(&playing);
             interleaved::explore_part(scenario.name, search, part, watch, body)
         }
         Engine::Loom { preemptions } => {
@@ -195,13 +222,14 @@ fn explore<G: Shape>(play: Play, engine: Engine, part: Part, watch: &Watch, tall
                 preemptions: preemptions.or(scenario.loom.preemptions()),
                 environment: if preemptions.is_some() { Environment::Yields } else { Environment::Overrides },
             };
-            loom::explore(bounds, watch, move || play_once::<Loom<G>>(play, &tally))
+            loom::explore(bounds, watch, move || play_once::<Loom<G>>(&playing))
         }
     }
 }
 
-fn play_once<P: Platform>(play: Play, tally: &Mutex<Tally>) {
+fn play_once<P: Platform>(Playing { play, tally, learned }: &Playing) {
     variant::remove(play.removed);
+    lockdep::listen(Some(learned));
     // What an execution that was given up has counted is not this one's.
     Windows::take();
     let played = run::<P>(play.scenario);

@@ -33,6 +33,24 @@ pub struct Scenario {
     pub loom: LoomReach,
 }
 
+impl Scenario {
+    /// A small world with nothing in it, for others to be built upon.
+    pub(super) const fn small(name: &'static str) -> Self {
+        Self {
+            name,
+            family: "",
+            claim: "",
+            shape: ShapeName::TwoLevels,
+            generation: Generation::G6,
+            vmas: &[],
+            setup: &[],
+            actors: &[],
+            outcomes: &[],
+            loom: LoomReach::Everything,
+        }
+    }
+}
+
 /// How far loom can go in a world before it drowns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoomReach {
@@ -93,6 +111,24 @@ pub struct FileSpec {
     pub most_pages: u64,
     /// How its file system behaves.
     pub behaviour: Behaviour,
+}
+
+impl FileSpec {
+    /// The usual file: two pages on a disk that reads at once, faults that map nothing around, and nobody who wants to
+    /// be asked before a write.
+    pub const DISK: Self = Self {
+        name: "disk",
+        pages: 2,
+        most_pages: 2,
+        behaviour: Behaviour {
+            fault: FaultOp::Filemap,
+            map_pages: MapPages::Window(1),
+            page_mkwrite: PageMkwrite::None,
+            reads: Reads::AtOnce,
+            huge: HugeFolios::Never,
+            readahead_pages: 0,
+        },
+    };
 }
 
 /// A mapping of a file.
@@ -161,6 +197,15 @@ pub enum Op {
     },
     /// The system call `mmap` of a file.
     MapFile(FileMap),
+    /// The system call `mmap` of private anonymous memory, where nothing may be mapped yet.
+    MapAnonymous {
+        /// The first page.
+        page: u64,
+        /// Pages.
+        pages: u64,
+        /// The rights.
+        protection: Protection,
+    },
     /// The system call `ftruncate`.
     Truncate {
         /// The file.
@@ -276,6 +321,11 @@ pub const fn map_file(page: u64, pages: u64, sharing: Sharing, file: &'static Fi
     Op::MapFile(FileMap { page, pages, protection: READ_WRITE, sharing, file, pgoff: 0 })
 }
 
+/// The system call `mmap` of private anonymous memory.
+pub const fn map_anonymous(page: u64, pages: u64, protection: Protection) -> Op {
+    Op::MapAnonymous { page, pages, protection }
+}
+
 /// The system call `ftruncate`.
 pub const fn truncate(file: &'static FileSpec, pages: u64) -> Op {
     Op::Truncate { file, pages }
@@ -348,18 +398,5 @@ pub(super) const READ_WRITE: Protection = Protection::READ.union(Protection::WRI
 pub(super) const TWO_PAGES: &[VmaSpec] =
     &[VmaSpec { page: 0, pages: 2, protection: READ_WRITE, flags: VmFlags::empty() }];
 
-/// The usual file: two pages on a disk that reads at once, faults that map nothing around, and nobody who wants to be
-/// asked before a write.
-pub(super) const DISK: FileSpec = FileSpec {
-    name: "disk",
-    pages: 2,
-    most_pages: 2,
-    behaviour: Behaviour {
-        fault: FaultOp::Filemap,
-        map_pages: MapPages::Window(1),
-        page_mkwrite: PageMkwrite::None,
-        reads: Reads::AtOnce,
-        huge: HugeFolios::Never,
-        readahead_pages: 0,
-    },
-};
+/// The usual file.
+pub(super) const DISK: FileSpec = FileSpec::DISK;

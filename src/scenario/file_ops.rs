@@ -35,6 +35,7 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         | Op::Migrate { .. }
         | Op::Fork
         | Op::ExitChild
+        | Op::MapAnonymous { .. }
         | Op::Munmap { .. } => None,
     }
 }
@@ -89,7 +90,8 @@ pub(super) fn perform<P: Platform>(world: &World<P>, task: &Task, op: Op, log: &
     if let Op::Truncate { pages, .. } = op {
         let ranges = cut_away(&world.files.shown, file.id(), pages, P::GEOMETRY);
         let began = world.mm.machine().tick();
-        actors::truncate(file, &[&world.mm], task.cpu(), pages);
+        let mms: Vec<_> = [Some(&world.mm), world.child.as_ref()].into_iter().flatten().collect();
+        actors::truncate(file, &mms, task.cpu(), pages);
         let ended = world.mm.machine().tick();
         for (start, end) in ranges {
             log.push(GhostEvent::Discards { start, end }, (began, ended));

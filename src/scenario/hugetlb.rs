@@ -340,6 +340,10 @@ mod tests {
         static SCENARIO: Scenario = DEADLOCK;
         let engine = Engine::Interleaver { search: Search::Everything };
         let verdict = check(&SCENARIO, engine, &Watch::default()).verdict;
-        assert!(matches!(&verdict, Verdict::Violated(words) if words.contains("deadlock")), "{verdict:?}");
+        let Verdict::Violated(words) = &verdict else { panic!("{verdict:?}") };
+        assert!(words.starts_with("deadlock, a cycle of 2 thread(s)"), "{words}");
+        // Lockdep says why: what is locked under the mutex may not be held by who waits for the mutex.
+        assert!(words.contains("D53") && words.contains("does it deadlock? deadlock, here it is"), "{words}");
+        assert!(words.contains("(folio lock/1){write}, at: src/mm/hugetlb/file.rs"), "{words}");
     }
 }

@@ -5,16 +5,20 @@
 //! the outcomes with the declared ones. One that does not reach them all is an error: it did not look at the race it is
 //! about.
 
+mod answer;
 mod check;
 mod cow;
 mod cow_g2;
 mod definition;
 mod family;
 mod file_ops;
+mod judge;
 mod left;
 mod library;
+mod lock_order;
 mod numa;
 mod outcome;
+mod program;
 mod run;
 mod world;
 
@@ -37,14 +41,18 @@ mod tlb;
 mod trial;
 mod vma_lock;
 
+pub use answer::{Answer, LockFinding};
 pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part, check_without};
 pub use definition::{
-    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, copy_to_user, dontneed,
-    execute, in_child, map_file, mark_numa, migrate, munmap, peek, read, stock_hugetlb, truncate, write,
+    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, clear_refs, copy_to_user,
+    dontneed, execute, in_child, map_anonymous, map_file, mark_numa, migrate, munmap, peek, read, stock_huge,
+    stock_hugetlb, truncate, write,
 };
 pub use left::{BadLeft, Left};
 pub use library::library;
+pub use lock_order::{Form, LockReport, LockScenario, Reality, check_lock_order, lock_scenarios};
 pub use outcome::Outcome;
+pub use program::{Performed, Playground, Program};
 pub use run::{Played, run};
 pub use shown_by::{Shown, never_lost, shown_by};
 pub use trial::{Killed, Trial, try_variant};

@@ -1,10 +1,11 @@
 //! Pages that may not be accessed because the kernel asks who uses them, and pages under migration.
 
 use crate::mm::Generation;
+use crate::oracle::Sharing;
 
 use super::definition::{
-    Actor, LoomReach, Op, Scenario, ShapeName, TWO_PAGES, age, clear_refs, dontneed, in_child, mark_numa, migrate,
-    munmap, read, write,
+    Actor, DISK, LoomReach, Op, Scenario, ShapeName, TWO_PAGES, age, clear_refs, dontneed, in_child, map_file,
+    mark_numa, migrate, munmap, read, write,
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -162,6 +163,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "M moved; W wrote; page 0 is M's; +1 -1 pages; +0 -0 tables",
             "M moved; W wrote; page 0 is M's; +2 -2 pages; +0 -0 tables",
         ],
+        loom: LoomReach::Outcomes { preemptions: 1 },
+    },
+    Scenario {
+        name: "migrate-file-dontneed",
+        family: "numa",
+        claim: "a page of a file, which cannot move, comes back as it was; discarded meanwhile, it is still dirty",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: &[],
+        setup: &[map_file(0, 2, Sharing::Shared, &DISK), write(0, 0, 9)],
+        actors: &[Actor { name: "M", ops: &[migrate(0)] }, Actor { name: "D", ops: &[dontneed(0, 1)] }],
+        outcomes: &["M kept; D discarded; +0 -0 pages; +0 -0 tables", "M kept; D discarded; +1 -1 pages; +0 -0 tables"],
         loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::actors::exit_mmap;
 use crate::mm::{FaultCounts, Task};
-use crate::oracle::{Broken, Evaluated, Kin, Layout, Quiet, Relation, after_exit, at_rest, verify};
+use crate::oracle::{Evaluated, Layout};
 use crate::phys::{CpuId, Mapping, PageState, Purpose};
 use crate::platform::{Arc, Platform};
 
 use super::definition::{Actor, Op, Scenario};
 use super::family::{Logs, act};
+use super::judge::{History, Layouts, judge_after_exit, judge_at_rest};
 use super::outcome::{Outcome, THE_FILES};
-use super::world::World;
+use super::world::{World, WorldSpec};
 
 /// What one execution came to.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ struct Performed {
 /// # Panics
 /// If an invariant does not hold: the panic's words say which, and what was found.
 pub fn run<P: Platform>(scenario: &'static Scenario) -> Played {
-    let world = Arc::new(World::<P>::new(scenario));
+    let world = Arc::new(World::<P>::new(&WorldSpec::of(scenario)));
     let setup = Task::new(world.setup_cpu);
     let mut setup_logs = Logs::before_others();
     scenario.setup.iter().for_each(|op| {
@@ -46,16 +46,19 @@ pub fn run<P: Platform>(scenario: &'static Scenario) -> Played {
     let performed: Vec<_> = threads.into_iter().map(P::join).collect();
     world.mm.memory().drain_lru_batches(world.setup_cpu);
     world.files.files.iter().for_each(|file| file.end_reads(world.mm.memory()));
-    let layout = Layout::of(&world.mm);
     let childs = world.child.as_ref().filter(|_| !exits(scenario)).map(Layout::of);
+    let layouts = Layouts { parent: Layout::of(&world.mm), child: childs };
     let results = performed.iter().map(|performed| performed.results.clone());
     let outcome = Outcome {
         actors: scenario.actors.iter().map(|actor| actor.name).zip(results).collect(),
-        pages: owners(scenario, &world, &layout),
-        child_pages: childs.as_ref().map(|layout| owners(scenario, &world, layout)).unwrap_or_default(),
+        pages: owners(scenario, &world, &layouts.parent),
+        child_pages: layouts.child.as_ref().map(|layout| owners(scenario, &world, layout)).unwrap_or_default(),
         ..Frames::of(&world).since(before)
     };
-    let evaluated = ask_the_oracle(&world, (layout, childs), setup, setup_logs, performed);
+    let mut history = History::default();
+    history.add(setup.counts(), setup_logs);
+    performed.into_iter().for_each(|Performed { counts, logs, .. }| history.add(counts, logs));
+    let evaluated = ask_the_oracle(&world, &layouts, &history);
     Played { outcome, evaluated }
 }
 
@@ -74,43 +77,11 @@ fn exits(scenario: &Scenario) -> bool {
     scenario.actors.iter().map(|actor| actor.ops).chain([scenario.setup]).flatten().any(|op| *op == Op::ExitChild)
 }
 
-fn ask_the_oracle<P: Platform>(
-    world: &World<P>,
-    (layout, childs): (Layout, Option<Layout>),
-    setup: Task,
-    setup_logs: Logs,
-    performed: Vec<Performed>,
-) -> Evaluated {
-    let (mut tasks, mut ghost, mut childs_ghost) =
-        (vec![setup.counts()], vec![setup_logs.parent], vec![setup_logs.child]);
-    for Performed { counts, logs, .. } in performed {
-        tasks.push(counts);
-        ghost.push(logs.parent);
-        childs_ghost.push(logs.child);
-    }
-    let child = world.child.as_ref().zip(childs.as_ref());
+fn ask_the_oracle<P: Platform>(world: &World<P>, layouts: &Layouts, history: &History) -> Evaluated {
     let mut evaluated = Evaluated::new();
-    let files = &world.files;
-    let mut judge = || -> Result<(), Broken> {
-        let kin = child.map(|(_, layout)| Kin { relation: Relation::Child, layout, ghost: &childs_ghost });
-        let quiet = Quiet { mm: &world.mm, layout: &layout, tasks: &tasks, ghost: &ghost, files, kin };
-        verify(&at_rest(), &quiet, &mut evaluated)?;
-        if let Some((mm, childs)) = child {
-            let kin = Some(Kin { relation: Relation::Parent, layout: &layout, ghost: &ghost });
-            let quiet = Quiet { mm, layout: childs, tasks: &[], ghost: &childs_ghost, files, kin };
-            verify(&at_rest(), &quiet, &mut evaluated)?;
-            exit_mmap(mm, world.setup_cpu);
-        }
-        exit_mmap(&world.mm, world.setup_cpu);
-        files.files.iter().for_each(|file| file.evict(world.mm.memory(), world.setup_cpu));
-        world.mm.memory().drain_lru_batches(world.setup_cpu);
-        for mm in [Some(&world.mm), world.child.as_ref()].into_iter().flatten() {
-            let quiet = Quiet { mm, layout: &Layout::default(), tasks: &tasks, ghost: &ghost, files, kin: None };
-            verify(&after_exit(), &quiet, &mut evaluated)?;
-        }
-        Ok(())
-    };
-    if let Err(broken) = judge() {
+    let judged = judge_at_rest(world, layouts, history, &mut evaluated)
+        .and_then(|()| judge_after_exit(world, layouts, history, &mut evaluated));
+    if let Err(broken) = judged {
         panic!("{broken}");
     }
     for (id, facts) in world.mm.machine().judgements() {

@@ -152,6 +152,7 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::HugeArriveSame, by("huge-migrate-split", "D44")),
     (Variant::M66, by("huge-accessed-split", "D4")),
     (Variant::TruncateWaitsForPml, by("huge-shmem-zap-truncate", "D24")),
+    (Variant::AnonPrepareTries, by("fault-munmap", "D53")),
     (Variant::VmaStartWrite, by("fault-munmap", "D49")),
     (Variant::HugetlbMutex, by("hugetlb-two-faults", "D57")),
     (Variant::HugetlbVmaLock, by("hugetlb-dontneed", "not declared")),

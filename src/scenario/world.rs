@@ -1,8 +1,9 @@
 //! The world of a scenario: a machine just large enough, an address space, and one CPU for each actor and the set-up.
 
-use crate::actors;
+use crate::actors::{self, AdviceError};
 use crate::mm::{
-    AddressSpace, Generation, MapFlags, MapRequest, Migrated, Mm, Placement, Process, Task, VmFlags, Vma, do_mmap,
+    AddressSpace, Generation, MapError, MapFlags, MapRequest, Migrated, Mm, Placement, Process, Task, VmFlags, Vma,
+    do_mmap, mmap,
 };
 use crate::oracle::{Files, GhostEvent, GhostLog};
 use crate::phys::{CpuId, Pfn, PhysConfig, Purpose};
@@ -23,19 +24,36 @@ pub(super) struct World<P: Platform> {
     specs: Vec<&'static FileSpec>,
 }
 
+/// What a world is made for.
+pub(super) struct WorldSpec<'a> {
+    pub(super) generation: Generation,
+    pub(super) vmas: &'a [VmaSpec],
+    pub(super) setup: &'a [Op],
+    /// What each actor does.
+    pub(super) actors: Vec<&'a [Op]>,
+}
+
+impl<'a> WorldSpec<'a> {
+    /// A scenario's.
+    pub(super) fn of(scenario: &Scenario) -> Self {
+        let Scenario { generation, vmas, setup, actors, .. } = *scenario;
+        Self { generation, vmas, setup, actors: actors.iter().map(|actor| actor.ops).collect() }
+    }
+}
+
 impl<P: Platform> World<P> {
     /// Boots the machine and maps what the scenario maps. Every CPU's lists hold the frames that its operations can
     /// need, so that no actor waits for another's allocations: that race has nothing to do with the fault path.
-    pub(super) fn new(scenario: &Scenario) -> Self {
-        let setup_cpu = CpuId::new(scenario.actors.len());
-        let programs = || scenario.actors.iter().map(|actor| actor.ops).chain([scenario.setup]);
+    pub(super) fn new(spec: &WorldSpec<'_>) -> Self {
+        let setup_cpu = CpuId::new(spec.actors.len());
+        let programs = || spec.actors.iter().copied().chain([spec.setup]);
         let specs = specs_of(programs().flatten());
         let files = files_of(&specs, programs().flatten());
-        let huge: usize = scenario.setup.iter().map(|op| huge_folios(*op).1).sum();
-        let copies = if scenario.generation == Generation::G2 && huge > 0 { P::GEOMETRY.entries() - 1 } else { 0 };
+        let huge: usize = spec.setup.iter().map(|op| huge_folios(*op).1).sum();
+        let copies = if spec.generation == Generation::G2 && huge > 0 { P::GEOMETRY.entries() - 1 } else { 0 };
         let users = |ops: &[Op]| users(ops) + accesses(ops) * (frames_of_an_access(&files) + copies);
         let small: usize = programs().map(|ops| users(ops) + tables::<P>(ops)).sum();
-        let nr_hugepages = scenario.setup.iter().map(|op| hugetlb_folios(*op)).sum::<usize>();
+        let nr_hugepages = spec.setup.iter().map(|op| hugetlb_folios(*op)).sum::<usize>();
         let frames = small + (huge + nr_hugepages) * P::GEOMETRY.entries();
         let forks = programs().flatten().any(|op| *op == Op::Fork);
         // The zero page and the root tables come before all others.
@@ -45,12 +63,11 @@ impl<P: Platform> World<P> {
             nr_hugepages,
             ..PhysConfig::linux(Pfn::truncate(0x100), frames + 2 + usize::from(forks), setup_cpu.index() + 1)
         };
-        let machine = Machine::boot_with(&config, retention::<P>(scenario)).expect("a checker's memory is an array");
+        let machine = Machine::boot_with(&config, retention::<P>(spec.setup)).expect("a checker's memory is an array");
         let machine = Arc::new(machine);
-        let new_mm =
-            || Mm::new(Arc::clone(&machine), scenario.generation, setup_cpu).expect("a frame for the root table");
+        let new_mm = || Mm::new(Arc::clone(&machine), spec.generation, setup_cpu).expect("a frame for the root table");
         let (mm, child) = (new_mm(), forks.then(new_mm));
-        for (actor, folios) in scenario.setup.iter().map(|op| huge_folios(*op)) {
+        for (actor, folios) in spec.setup.iter().map(|op| huge_folios(*op)) {
             // Before the others, so that the blocks are still whole.
             mm.memory().zone().prefill(CpuId::new(actor), Purpose::Huge, folios);
             mm.memory().memcg().prefill(CpuId::new(actor), (folios * P::GEOMETRY.entries()) as u64);
@@ -61,7 +78,7 @@ impl<P: Platform> World<P> {
             mm.memory().zone().prefill(cpu, Purpose::Table, tables::<P>(ops));
             mm.memory().memcg().prefill(cpu, users(ops) as u64);
         }
-        scenario.vmas.iter().for_each(|spec| map(&mm, spec));
+        spec.vmas.iter().for_each(|spec| map(&mm, spec));
         Self { mm, child, setup_cpu, files, specs }
     }
 
@@ -93,8 +110,8 @@ fn map<P: Platform>(mm: &Mm<P>, VmaSpec { page, pages, protection, flags }: &Vma
 }
 
 /// How long the CPUs remember translations.
-fn retention<P: Platform>(scenario: &Scenario) -> Retention {
-    let said = scenario.setup.iter().find_map(|op| if let Op::Tlb(retention) = op { Some(*retention) } else { None });
+fn retention<P: Platform>(setup: &[Op]) -> Retention {
+    let said = setup.iter().find_map(|op| if let Op::Tlb(retention) = op { Some(*retention) } else { None });
     said.unwrap_or(Retention::usual::<P>())
 }
 
@@ -133,7 +150,8 @@ fn in_any_process(op: Op) -> Op {
 
 fn needs_no_frame(op: Op) -> bool {
     matches!(op, Op::Peek { .. } | Op::Munmap { .. } | Op::Age { .. } | Op::Dontneed { .. } | Op::MarkNuma { .. })
-        || matches!(op, Op::ExitChild | Op::MapFile(_) | Op::Truncate { .. } | Op::On { .. } | Op::Tlb(_))
+        || matches!(op, Op::ExitChild | Op::MapFile(_) | Op::MapAnonymous { .. } | Op::Truncate { .. })
+        || matches!(op, Op::On { .. } | Op::Tlb(_))
         || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. } | Op::StockHugetlb { .. } | Op::AdviseHuge { .. })
 }
 
@@ -201,8 +219,11 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
         }
         Op::AdviseHuge { page, pages, advice } => {
             let range = (page_address::<P>(page), pages * page_size::<P>());
-            actors::madvise_hugepage(mm, task.cpu(), range, advice).expect("a scenario's ranges are valid");
-            "advised".to_owned()
+            match actors::madvise_hugepage(mm, task.cpu(), range, advice) {
+                Ok(()) => "advised".to_owned(),
+                Err(AdviceError::NotMapped) => "got ENOMEM".to_owned(),
+                Err(error) => panic!("a scenario's ranges are valid, but {error}"),
+            }
         }
         Op::MarkNuma { page } => {
             actors::change_prot_numa(mm, task.cpu(), page_address::<P>(page), page_size::<P>());
@@ -223,6 +244,14 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
         Op::StockHuge { .. } | Op::StockHugetlb { .. } | Op::Tlb(_) => "stocked".to_owned(),
         Op::Fork | Op::InChild(_) | Op::ExitChild | Op::On { .. } => panic!("{op:?} is not one process's"),
         Op::MapFile(_) | Op::Truncate { .. } => panic!("{op:?} concerns the files of the world"),
+        Op::MapAnonymous { page, pages, protection } => {
+            let placement = Placement::Fixed(page_address::<P>(page));
+            match mmap(mm, placement, pages * page_size::<P>(), protection) {
+                Ok(_) => "mapped".to_owned(),
+                Err(MapError::Exists) => "got EEXIST".to_owned(),
+                Err(error) => panic!("a scenario's ranges are valid, but {error}"),
+            }
+        }
         Op::Munmap { page, pages } => {
             let (start, bytes) = (page_address::<P>(page), pages * page_size::<P>());
             let began = mm.machine().tick();

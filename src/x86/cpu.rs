@@ -10,7 +10,7 @@
 //! Every CPU is interrupted by every flush: which of them have run the process lately (`mm_cpumask`), and which are
 //! idle or in a process that shares its tables (lazy TLB), is not modelled.
 
-use crate::locks::{Spin, SpinGuard};
+use crate::locks::{LockClass, Spin, SpinGuard};
 use crate::phys::{CpuId, Pfn};
 use crate::platform::{Ghost, Platform, remark};
 
@@ -28,7 +28,7 @@ pub struct Cpu<P: Platform> {
 
 impl<P: Platform> Cpu<P> {
     pub(super) fn new(id: CpuId, retention: Retention) -> Self {
-        Self { id, instruction: Spin::new("instruction", Tlb::new(retention)), accessed: Ghost::new(0) }
+        Self { id, instruction: Spin::new(LockClass::Instruction, Tlb::new(retention)), accessed: Ghost::new(0) }
     }
 
     /// Its number.
@@ -50,6 +50,12 @@ impl<P: Platform> Cpu<P> {
 
     /// Begins an instruction; interrupts wait until the guard is dropped.
     pub(super) fn begin_instruction(&self) -> SpinGuard<'_, P, Tlb<P>> {
+        self.instruction.lock()
+    }
+
+    /// Takes no interrupt until what is returned is dropped (`local_irq_save`).
+    #[track_caller]
+    pub fn without_interrupts(&self) -> impl Sized {
         self.instruction.lock()
     }
 

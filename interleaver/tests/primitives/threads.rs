@@ -206,6 +206,8 @@ fn thread_locals_start_anew_in_each_thread_and_execution() {
         assert_eq!(bump(), 7);
         assert_eq!(handle.join().expect("no thread panics"), 7);
         assert_eq!(bump(), 8);
+        assert_eq!(NUMBER.try_with(std::cell::Cell::get), Some(9));
     })
     .expect_pass();
+    assert_eq!(NUMBER.try_with(std::cell::Cell::get), None, "outside a model there is none");
 }

@@ -18,6 +18,7 @@ use crate::platform::Variant;
 use crate::platform::interleaved::{Part, Search};
 use crate::scenario::{CheckReport, Engine, Left, Scenario, check, check_part, check_without, library};
 
+use super::parse::variant;
 use super::{Exit, usage};
 use bar::Watches;
 use part::PartArgs;
@@ -261,10 +262,6 @@ impl EngineName {
             Self::Random => "random",
         }
     }
-}
-
-fn variant(name: &str) -> Result<Variant, String> {
-    Variant::find(name).ok_or_else(|| "there is none of this name; `pagerace variants` lists them".to_owned())
 }
 
 fn print_in_order(style: &Style, finished: Receiver<(usize, Checked)>, bar: &ProgressBar) -> Vec<Checked> {

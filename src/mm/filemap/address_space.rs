@@ -25,7 +25,7 @@
 
 use std::fmt;
 
-use crate::locks::{RwSem, Spin, SpinGuard};
+use crate::locks::{LockClass, RwSem, Spin, SpinGuard, Subclass};
 use crate::mm::{Mm, ResvMap, RssKind};
 use crate::phys::{Contents, CpuId, FileId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, ordering, recheck, remark};
@@ -70,11 +70,11 @@ impl<P: Platform> AddressSpace<P> {
             size_pages: P::AtomicU64::new(pages),
             slots: (0..most_pages).map(|_| P::AtomicU64::new(0)).collect(),
             i_mmap: IMmap::new(),
-            invalidate_lock: RwSem::new("mapping->invalidate_lock", ()),
-            i_rwsem: RwSem::new("inode->i_rwsem", ()),
+            invalidate_lock: RwSem::new(LockClass::InvalidateLock, ()),
+            i_rwsem: RwSem::new(LockClass::Inode, ()),
             file_system: FileSystem::new(behaviour, pages),
             resv_map: (behaviour.fault == FaultOp::Hugetlb).then(ResvMap::new),
-            i_pages: Spin::new("mapping->i_pages", ()),
+            i_pages: Spin::new(LockClass::IPages, ()),
         }
     }
 
@@ -285,10 +285,17 @@ impl<P: Platform> AddressSpace<P> {
     /// Waits for the folio lock (`folio_lock`). If a read of the folio is under way, this is when it ends.
     #[track_caller]
     pub fn lock_folio(&self, mm_memory: &PhysMem<P>, pfn: Pfn) {
+        self.lock_folio_as(mm_memory, pfn, Subclass::Outer);
+    }
+
+    /// As [`AddressSpace::lock_folio`], in a subclass of the folio locks.
+    #[track_caller]
+    pub(in crate::mm) fn lock_folio_as(&self, mm_memory: &PhysMem<P>, pfn: Pfn, subclass: Subclass) {
         let lock = mm_memory.folio(pfn).lock();
-        if !lock.try_lock() {
+        lock.might_lock_as(subclass);
+        if !lock.try_lock_as(subclass) {
             self.file_system.end_read(mm_memory, self.id, pfn);
-            lock.lock();
+            lock.lock_as(subclass);
         }
     }
 

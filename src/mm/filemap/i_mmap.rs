@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use crate::locks::{ReadGuard, RwSem, WriteGuard};
+use crate::locks::{LockClass, ReadGuard, RwSem, WriteGuard};
 use crate::mm::Vma;
 use crate::phys::Pfn;
 use crate::platform::{Arc, Platform};
@@ -23,15 +23,17 @@ pub struct IMmap<P: Platform>(RwSem<P, Vec<Arc<Vma<P>>>>);
 
 impl<P: Platform> IMmap<P> {
     pub(super) fn new() -> Self {
-        Self(RwSem::new("mapping->i_mmap_rwsem", Vec::new()))
+        Self(RwSem::new(LockClass::IMmap, Vec::new()))
     }
 
     /// Keeps the mappings stable (`i_mmap_lock_read`).
+    #[track_caller]
     pub fn read(&self) -> ReadGuard<'_, P, Vec<Arc<Vma<P>>>> {
         self.0.read()
     }
 
     /// Lets the holder change them (`i_mmap_lock_write`).
+    #[track_caller]
     pub(in crate::mm) fn write(&self) -> WriteGuard<'_, P, Vec<Arc<Vma<P>>>> {
         self.0.write()
     }

@@ -61,7 +61,7 @@ pub fn copy_huge_pmd<P: Platform>(
             }
             let table = new_table(child, task, 1)?;
             let mut childs = LockedPmd::lock(child, to);
-            let mut parents = LockedPmd::lock(parent, from);
+            let mut parents = LockedPmd::lock_nested(parent, from);
             let entry = parents.get();
             if under_migration(entry).is_some() {
                 copy_migration_entry(&mut parents, &mut childs);

@@ -24,7 +24,9 @@
 //! - O1. `set` stores with `Release`, as `link_table` does: it publishes the folio's contents, or the filled table.
 //! - O2. `exchange` is `AcqRel`: hardware may set A or D until that moment, and what it set is returned.
 
-use crate::locks::SpinGuard;
+use std::panic::Location;
+
+use crate::locks::{LockClass, LockKey, SpinGuard};
 use crate::phys::Pfn;
 use crate::platform::{AtomicWord, Ordering, Platform, Variant, lacks, ordering, remark};
 use crate::x86::{PmdVal, level_name};
@@ -45,13 +47,24 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
     /// Waits for the lock of the entry's table.
     #[track_caller]
     pub fn lock(mm: &'m Mm<P>, at: EntryAt) -> Self {
-        Self::lock_below(mm, mm.pgd(), at)
+        Self::lock_as(mm, mm.pgd(), at, LockKey::of(LockClass::Pml))
     }
 
     /// The same of an entry below the root table of any address space of the machine, as the reverse map finds it.
     #[track_caller]
     pub(super) fn lock_below(mm: &'m Mm<P>, root: Pfn, at: EntryAt) -> Self {
-        Self { mm, root, at, _pml: mm.memory().page(at.table).ptl().lock() }
+        Self::lock_as(mm, root, at, LockKey::of(LockClass::Pml))
+    }
+
+    /// As [`LockedPmd::lock`], with another table locked: the caller knows why nobody locks them the other way round.
+    #[track_caller]
+    pub(super) fn lock_nested(mm: &'m Mm<P>, at: EntryAt) -> Self {
+        Self::lock_as(mm, mm.pgd(), at, LockKey::nested(LockClass::Pml))
+    }
+
+    #[track_caller]
+    fn lock_as(mm: &'m Mm<P>, root: Pfn, at: EntryAt, key: LockKey) -> Self {
+        Self { mm, root, at, _pml: mm.memory().page(at.table).ptl().lock_as(key, Location::caller()) }
     }
 
     /// Reads the entry.

@@ -24,11 +24,10 @@
 
 use crate::phys::{OutOfMemory, Pfn};
 use crate::platform::{Platform, Variant, enter, recheck, remark};
-use crate::x86::{PmdState, PmdVal, SwapEntry, SwapType, VirtAddr};
+use crate::x86::{PmdState, PmdVal, SwapEntry, VirtAddr};
 
 use crate::mm::entry_at::EntryAt;
-use crate::mm::generation::CowReuse;
-use crate::mm::migrate::{Migrated, migration_entry, remove_migration_pte, restored};
+use crate::mm::migrate::{Migrated, comes_back_exclusive, migration_entry, remove_migration_pte, restored};
 use crate::mm::mm_struct::Mm;
 use crate::mm::task::Task;
 use crate::mm::vma::Vma;
@@ -167,7 +166,7 @@ fn remove_migration_pmd<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, at: EntryAt, old:
             let page = mm.memory().page(now);
             page.get();
             page.add_entire_mapcount(1);
-            if swap.kind() != SwapType::MigrationRead && mm.generation().cow_reuse() == CowReuse::AnonExclusive {
+            if comes_back_exclusive(mm, swap, page) {
                 page.set_anon_exclusive();
             }
             pmd.set(PmdVal::huge(now, restored(vma, marked.as_pte(), swap, now).flags()));

@@ -43,7 +43,7 @@ fn copy_one<P: Platform>(
     let Some(source) = hugetlb_walk(memory, parent.pgd(), address) else { return Ok(()) };
     let copy = huge_pte_alloc(child, task, address)?;
     let mut copy = HugePteLock::lock(memory, copy);
-    let mut source = HugePteLock::lock(memory, source);
+    let mut source = HugePteLock::lock_nested(memory, source);
     let entry = source.get();
     if !entry.is_huge() {
         // Empty. Nobody moves these folios, so it is not under migration.

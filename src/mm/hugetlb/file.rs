@@ -4,6 +4,7 @@
 //! Anonymous memory with `MAP_HUGETLB` is a file without a name; if it is private, nothing ever comes into its cache.
 //! A file does not grow when it is mapped beyond its end: faults there get SIGBUS.
 
+use crate::locks::Subclass;
 use crate::mm::filemap::{AddressSpace, Behaviour, FaultOp, HugeFolios, MapPages, PageMkwrite, Reads};
 use crate::mm::map_request::{MapFlags, MapRequest, unnamed_file};
 use crate::mm::mm_struct::Mm;
@@ -56,7 +57,8 @@ pub(super) fn filemap_lock_hugetlb_folio<P: Platform>(vmf: &Vmf<'_, P>) -> Optio
     enter::<P>("filemap_lock_hugetlb_folio", format_args!("file={}, index={index}", file.id().0)).run(
         || loop {
             let folio = file.get_folio(memory, cpu, index)?;
-            file.lock_folio(memory, folio);
+            // Nobody wants this one with the fault mutex to come: an anonymous folio may be held then (`hugetlb_wp`).
+            file.lock_folio_as(memory, folio, Subclass::Nested);
             // Nobody takes a folio out while it is mapped, but the file may end (M26).
             if memory.page(folio).mapping() == file.mapping() {
                 return Some(folio);

@@ -9,7 +9,9 @@
 //! - O1. `set` stores with `Release`: it publishes the folio's contents. `peek` loads with `Acquire`, as hardware.
 //! - O2. `exchange` is `AcqRel`: what hardware marked until then is returned.
 
-use crate::locks::SpinGuard;
+use std::panic::Location;
+
+use crate::locks::{LockClass, LockKey, SpinGuard};
 use crate::mm::entry_at::EntryAt;
 use crate::mm::mm_struct::Mm;
 use crate::mm::task::Task;
@@ -53,8 +55,20 @@ pub(super) struct HugePteLock<'m, P: Platform> {
 
 impl<'m, P: Platform> HugePteLock<'m, P> {
     /// Waits for the lock.
+    #[track_caller]
     pub(super) fn lock(memory: &'m PhysMem<P>, at: EntryAt) -> Self {
-        Self { memory, at, _ptl: memory.page(at.table).ptl().lock() }
+        Self::lock_as(memory, at, LockKey::of(LockClass::Pml))
+    }
+
+    /// As [`HugePteLock::lock`], with another table locked: the caller knows why nobody locks them the other way round.
+    #[track_caller]
+    pub(super) fn lock_nested(memory: &'m PhysMem<P>, at: EntryAt) -> Self {
+        Self::lock_as(memory, at, LockKey::nested(LockClass::Pml))
+    }
+
+    #[track_caller]
+    fn lock_as(memory: &'m PhysMem<P>, at: EntryAt, key: LockKey) -> Self {
+        Self { memory, at, _ptl: memory.page(at.table).ptl().lock_as(key, Location::caller()) }
     }
 
     /// The entry.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
-use crate::locks::{OwnedRwSem, Spin};
+use crate::locks::{LockClass, OwnedRwSem, Spin};
 use crate::mm::filemap::AddressSpace;
 use crate::mm::mm_struct::Mm;
 use crate::mm::vm_flags::VmFlags;
@@ -30,7 +30,7 @@ pub struct ResvMap<P: Platform> {
 impl<P: Platform> ResvMap<P> {
     /// With no page in it (`resv_map_alloc`).
     pub fn new() -> Self {
-        Self { regions: Spin::new("resv_map->lock", BTreeSet::new()), lock: OwnedRwSem::new("resv_map->rw_sema") }
+        Self { regions: Spin::new(LockClass::ResvMap, BTreeSet::new()), lock: OwnedRwSem::new(LockClass::ResvMapSema) }
     }
 
     /// The lock of a private mapping's entries (`resv_map->rw_sema`).

@@ -11,7 +11,7 @@
 
 use std::fmt;
 
-use crate::locks::{OwnedReadGuard, OwnedRwSem};
+use crate::locks::{LockClass, OwnedReadGuard, OwnedRwSem};
 use crate::mm::generation::Generation;
 use crate::mm::mm_struct::Mm;
 use crate::mm::vm_flags::VmFlags;
@@ -39,7 +39,7 @@ impl<P: Platform> HugetlbVma<P> {
         Self {
             generation: mm.generation(),
             owned,
-            shared_lock: has_lock.then(|| OwnedRwSem::new("hugetlb_vma_lock")),
+            shared_lock: has_lock.then(|| OwnedRwSem::new(LockClass::HugetlbVmaLock)),
             unmapped: P::AtomicU64::new(0),
             usage: mm.hugetlb_usage_counter(),
         }
@@ -50,7 +50,7 @@ impl<P: Platform> HugetlbVma<P> {
         Self {
             generation: self.generation,
             owned: self.owned.clone(),
-            shared_lock: self.shared_lock.as_ref().map(|_| OwnedRwSem::new("hugetlb_vma_lock")),
+            shared_lock: self.shared_lock.as_ref().map(|_| OwnedRwSem::new(LockClass::HugetlbVmaLock)),
             unmapped: P::AtomicU64::new(u64::from(self.is_unmapped())),
             usage: Arc::clone(&self.usage),
         }
@@ -81,7 +81,7 @@ impl<P: Platform> HugetlbVma<P> {
 
     /// Keeps the entries from being unmapped (`hugetlb_vma_lock_read`).
     pub(super) fn read_lock(&self) -> Option<OwnedReadGuard<P>> {
-        self.lock().map(OwnedRwSem::read)
+        self.lock().map(|lock| lock.read())
     }
 
     /// Unmaps while no fault is under way (`hugetlb_vma_lock_write`), where there is a lock.

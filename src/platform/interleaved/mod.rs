@@ -14,11 +14,16 @@ use interleaver::thread::{Builder, JoinHandle};
 use interleaver::{Counter, RaceCell, hint};
 
 use super::geometry::{Geometry, Shape};
+use super::locals::Locals;
 use super::probe::Event;
 use super::seam::{AtomicWord, GARBAGE, NewLock, Platform, RaceWord, RawBitLock, Tally};
 
 pub use explore::{Part, Search, explore, explore_part};
 pub use interleaver::{BadFrontier, BadMerge, Frontier};
+
+interleaver::thread_local! {
+    static LOCALS: Locals = Locals::default();
+}
 
 /// interleaver's threads over page tables of shape `G`.
 #[derive(Debug)]
@@ -29,6 +34,7 @@ impl<G: Shape> Platform for Interleaved<G> {
     const GEOMETRY: Geometry = G::GEOMETRY;
     const CHECKED: bool = true;
     const SEQUENTIAL: bool = true;
+    const LOCKDEP: bool = true;
     const TRACED: bool = false;
 
     type AtomicU64 = AtomicU64;
@@ -60,6 +66,10 @@ impl<G: Shape> Platform for Interleaved<G> {
     #[track_caller]
     fn spin_until(condition: impl FnMut() -> bool) {
         hint::spin_until(condition);
+    }
+
+    fn with_locals<R>(look: impl FnOnce(&Locals) -> R) -> Option<R> {
+        LOCALS.try_with(look)
     }
 
     fn tell(_event: Event) {}

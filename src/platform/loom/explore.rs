@@ -119,6 +119,12 @@ thread_local! {
     static MODEL: RefCell<Option<mpsc::SyncSender<Verdict>>> = const { RefCell::new(None) };
 }
 
+/// Whether a model runs on this thread of the host, and none of its threads panics: only then may loom be asked for
+/// anything.
+pub(super) fn is_sound() -> bool {
+    !thread::panicking() && MODEL.with_borrow(Option::is_some)
+}
+
 /// Runs a thread of a model from where it began; if it panics, the model has its verdict, and it all stays here.
 pub(super) fn contain<T>(body: impl FnOnce() -> T) -> T {
     let payload = match panic::catch_unwind(AssertUnwindSafe(body)) {

@@ -25,6 +25,7 @@ use std::io;
 use std::marker::PhantomData;
 
 use super::geometry::{Geometry, Shape};
+use super::locals::Locals;
 use super::probe::Event;
 use super::seam::{GARBAGE, Platform};
 
@@ -35,6 +36,10 @@ pub use explore::{Bounds, Environment, explore};
 pub use mutex::SpinLock;
 pub use rwsem::FairRwSem;
 
+loom::thread_local! {
+    static LOCALS: Locals = Locals::default();
+}
+
 /// loom's threads over page tables of shape `G`.
 #[derive(Debug)]
 pub struct Loom<G>(PhantomData<G>);
@@ -44,6 +49,7 @@ impl<G: Shape> Platform for Loom<G> {
     const GEOMETRY: Geometry = G::GEOMETRY;
     const CHECKED: bool = true;
     const SEQUENTIAL: bool = false;
+    const LOCKDEP: bool = true;
     const TRACED: bool = false;
 
     type AtomicU64 = Atomic;
@@ -75,6 +81,10 @@ impl<G: Shape> Platform for Loom<G> {
         while !condition() {
             loom::thread::yield_now();
         }
+    }
+
+    fn with_locals<R>(look: impl FnOnce(&Locals) -> R) -> Option<R> {
+        explore::is_sound().then(|| LOCALS.with(look))
     }
 
     fn tell(_event: Event) {}

@@ -23,20 +23,26 @@ use parking_lot::{RawMutex, RawRwLock};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 use super::geometry::{Geometry, Shape};
+use super::locals::Locals;
 use super::probe::Event;
 use super::seam::{AtomicWord, NewLock, Platform, RaceWord, Tally};
 
 pub use bit_lock::BitLock;
 
-/// Real threads over page tables of shape `G`.
-#[derive(Debug)]
-pub struct Native<G>(PhantomData<G>);
+thread_local! {
+    static LOCALS: Locals = Locals::default();
+}
 
-impl<G: Shape> Platform for Native<G> {
+/// Real threads over page tables of shape `G`. Where speed is not the point, ghost state can be kept here, too.
+#[derive(Debug)]
+pub struct Native<G, const CHECKED: bool = false>(PhantomData<G>);
+
+impl<G: Shape, const CHECKED: bool> Platform for Native<G, CHECKED> {
     const NAME: &'static str = "native";
     const GEOMETRY: Geometry = G::GEOMETRY;
-    const CHECKED: bool = false;
+    const CHECKED: bool = CHECKED;
     const SEQUENTIAL: bool = false;
+    const LOCKDEP: bool = CHECKED || cfg!(debug_assertions);
     const TRACED: bool = false;
 
     type AtomicU64 = AtomicU64;
@@ -70,6 +76,10 @@ impl<G: Shape> Platform for Native<G> {
         while !condition() {
             backoff.snooze();
         }
+    }
+
+    fn with_locals<R>(look: impl FnOnce(&Locals) -> R) -> Option<R> {
+        LOCALS.try_with(look).ok()
     }
 
     fn tell(_event: Event) {}
