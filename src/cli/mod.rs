@@ -7,6 +7,7 @@ mod numbers;
 mod output;
 mod parse;
 mod progress;
+mod replay;
 mod story;
 mod trace;
 mod variants;
@@ -32,6 +33,7 @@ struct Cli {
 enum Command {
     Trace(trace::Trace),
     Check(check::Check),
+    Replay(replay::Replay),
     Variants(variants::VariantsArgs),
     Flood(flood::FloodArgs),
 }
@@ -65,6 +67,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Trace(trace) => trace.run(),
         Command::Check(check) => check.run(),
+        Command::Replay(replay) => replay.run(),
         Command::Variants(variants) => variants.run(),
         Command::Flood(flood) => flood.run(),
     }

@@ -69,12 +69,14 @@ pub trait Platform: Sized + Send + Sync + 'static {
 }
 
 /// What physical memory holds at first under a checker: nothing that anybody could take for zeroed memory or a table.
-pub(super) const GARBAGE: u64 = 0xdead_beef_0000;
+pub const GARBAGE: u64 = 0xdead_beef_0000;
 
 /// A 64-bit word that threads share.
 pub trait AtomicWord: Send + Sync + fmt::Debug {
     /// A word with a first value.
     fn new(value: u64) -> Self;
+    /// Says what the word is called from now on, and how its values read, to an engine that tells its executions.
+    fn describe(&self, _name: fmt::Arguments<'_>, _value: fn(u64) -> String) {}
     /// Takes the value of a word that nobody shares any more.
     fn final_value(&mut self) -> u64;
     /// Reads the word.

@@ -126,6 +126,16 @@ impl Handle {
         }
     }
 
+    /// Says what the code calls the object from now on, and how its values read; only replays keep it.
+    pub(crate) fn describe(&self, name: std::fmt::Arguments<'_>, value: fn(u64) -> String) {
+        if let Some(rt) = try_runtime()
+            && rt.exec.is_told()
+        {
+            let id = self.id(&mut rt.exec, Location::caller());
+            rt.exec.describe(id, name, value);
+        }
+    }
+
     fn remember(&self, exec: &Exec, id: ObjId) {
         // ORDER none: an object is used by one OS thread at a time; a static shared by workers is found by its address.
         self.key.store(exec.epoch << INDEX_BITS | u64::from(id.0), Ordering::Relaxed);
