@@ -2,8 +2,8 @@
 
 use crate::builder::{Builder, Strategy as Wanted};
 use crate::explore::{self, Control, Verdict};
-use crate::frontier::Frontier;
 use crate::failure::Failure;
+use crate::frontier::Frontier;
 use crate::report::{Report, Stop};
 use crate::search::bounded::Bounded;
 use crate::search::plan::{Fidelity, Registry, Strategy};

@@ -88,6 +88,12 @@ pub fn schedule_so_far() -> Option<Token> {
     Some(Token { name: String::new(), schedule: runtime.exec.schedule() })
 }
 
+/// Runs `f`, which only reads, without taking steps: for putting the present state into words. It sees atomics and
+/// plain data as they are now, orders nothing, and may not touch locks.
+pub fn aside<R>(f: impl FnOnce() -> R) -> R {
+    engine::rt::aside(f)
+}
+
 /// Puts a line into the running thread's column of a failing execution's trace. Use it through `format_args!`.
 pub fn note(text: std::fmt::Arguments<'_>) {
     if let Some(runtime) = engine::rt::try_runtime() {

@@ -40,10 +40,7 @@ fn every_note_has_its_place_between_the_steps() {
     notes.sort_unstable();
     let read = |thread| 1 + failure.steps.iter().position(|step| step.thread == thread).expect("it takes steps");
     // Threads begin before the first step; what they note after one comes directly behind it, whoever goes next.
-    assert_eq!(
-        notes,
-        [(1, 0, "A begins"), (1, read(1), "A has read"), (2, 0, "B begins"), (2, read(2), "B has read")]
-    );
+    assert_eq!(notes, [(1, 0, "A begins"), (1, read(1), "A has read"), (2, 0, "B begins"), (2, read(2), "B has read")]);
     let shown = failure.to_string();
     assert!(shown.contains(". A has read") && shown.contains(". B has read"), "{shown}");
 }
@@ -107,6 +104,28 @@ fn a_schedule_that_is_taken_in_the_middle_comes_to_that_execution_again() {
     let shrunk = simpler.shrunk.as_deref().or(simpler.failure.as_deref()).expect("it fails");
     assert_eq!(shrunk.preemptions, 1);
     assert_eq!(schedule_so_far(), None, "no model runs");
+}
+
+#[test]
+fn who_looks_aside_takes_no_steps_and_finds_no_race() {
+    let body = |looks: bool| {
+        let cell = Arc::new((AtomicU64::new(1), interleaver::RaceCell::new(2_u64)));
+        let other = Arc::clone(&cell);
+        let handle = thread::spawn(move || {
+            other.0.store(3, SeqCst);
+            other.1.set(4);
+        });
+        if looks {
+            let seen = interleaver::aside(|| (cell.0.load(SeqCst), cell.1.get()));
+            assert!([(1, 2), (3, 4)].contains(&seen), "{seen:?}");
+        }
+        handle.join().expect("no thread panics");
+        assert_eq!((cell.0.load(SeqCst), cell.1.get()), (3, 4));
+    };
+    let reports = [false, true].map(|looks| Builder::new().check(move || body(looks)));
+    reports.iter().for_each(interleaver::Report::expect_pass);
+    assert_eq!(reports[0].executions, reports[1].executions);
+    assert_eq!(reports[0].longest, reports[1].longest);
 }
 
 #[test]

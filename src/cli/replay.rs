@@ -20,7 +20,7 @@ use super::{Exit, usage};
 /// The text has a column for each actor. Shown is what bears on the race: locks and words that several
 /// actors use, and the functions on the way to them; -v shows everything.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 nothing fails under this schedule, 1 it fails, 2 the token or the usage is wrong.")]
+#[command(after_help = "Exit codes: 0 nothing fails under this schedule, 1 it fails, 2 bad usage or a bad token.")]
 pub(super) struct Replay {
     /// What `pagerace check` printed: p1~scenario~variant~schedule~sums
     #[arg(value_name = "TOKEN")]
@@ -97,7 +97,10 @@ impl To {
             None => text(&shown),
             Some(file) => {
                 write(file, &shown).map_err(|error| {
-                    usage(&format!("{} cannot be written: {error}", file.display()), "name a file in a folder that exists")
+                    usage(
+                        &format!("{} cannot be written: {error}", file.display()),
+                        "name a file in a folder that exists",
+                    )
                 })?;
                 anstream::eprintln!("written to {}", file.display());
             }

@@ -184,7 +184,11 @@ impl<'f> Columns<'f> {
         let mut cells = vec![self.cell(step)];
         if self.held[step.thread] != step.held {
             self.held[step.thread].clone_from(&step.held);
-            let text = if step.held.is_empty() { "holds nothing".to_owned() } else { format!("holds {}", step.held.join(", ")) };
+            let text = if step.held.is_empty() {
+                "holds nothing".to_owned()
+            } else {
+                format!("holds {}", step.held.join(", "))
+            };
             cells.push(Cell { style: DIM, text, indent: cells[0].indent, place: None });
         }
         Some(self.row(&step.number.to_string(), step.thread, &cells))
@@ -197,7 +201,8 @@ impl<'f> Columns<'f> {
         let function = step.functions.last().copied().unwrap_or_default();
         let cell = |style, text| Cell { style, text, indent, place: None };
         match &step.what {
-            What::Enter { .. } if self.detail == Detail::WhatMatters => cell(BOLD, function.to_owned()),
+            // What the actor does is worth its arguments; how the kernel goes about it is long enough by itself.
+            What::Enter { .. } if self.detail == Detail::WhatMatters && depth > 0 => cell(BOLD, function.to_owned()),
             What::Enter { arguments } => cell(BOLD, format!("{function}({arguments})")),
             What::Leave { result } if result.is_empty() => cell(DIM, format!("{function} returns")),
             What::Leave { result } => cell(DIM, format!("{function} = {result}")),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::platform::{Event, UNSET};
 use crate::platform::interleaved::{self, Execution, Line, Reason, TraceStep};
+use crate::platform::{Event, UNSET};
 use crate::scenario::{Op, Scenario, UNDECLARED};
 
 use super::matters;
@@ -17,7 +17,8 @@ const MAIN: usize = 0;
 impl Failure {
     pub(super) fn of(token: &ReplayToken, execution: &Execution) -> Self {
         let names = Names::of(&execution.lines);
-        let mut steps = Steps { names: &names, functions: BTreeMap::new(), held: BTreeMap::new() }.all(&execution.lines);
+        let mut steps =
+            Steps { names: &names, functions: BTreeMap::new(), held: BTreeMap::new() }.all(&execution.lines);
         matters::mark(&mut steps, execution);
         let waiting = execution.pending.iter().filter(|pending| pending.thread != MAIN);
         let waiting = waiting.map(|pending| Waiting {
@@ -47,8 +48,7 @@ impl Failure {
 fn threads(scenario: &Scenario, count: usize) -> Vec<Thread> {
     let does = |ops: &[Op]| ops.iter().map(op_words).collect();
     let main = Thread { name: "main".to_owned(), does: does(scenario.setup) };
-    let actors =
-        scenario.actors.iter().map(|actor| Thread { name: actor.name.to_owned(), does: does(actor.ops) });
+    let actors = scenario.actors.iter().map(|actor| Thread { name: actor.name.to_owned(), does: does(actor.ops) });
     [main].into_iter().chain(actors).take(count.max(1)).collect()
 }
 
@@ -200,9 +200,15 @@ mod tests {
             place: "src/mm/walk.rs:1:2".to_owned(),
         };
         let told = violation(&panic("D15: too many"), Some(1), 7);
-        assert_eq!((told.kind, told.invariant.as_deref(), told.words.as_str()), ("invariant", Some("D15"), "D15: too many"));
+        assert_eq!(
+            (told.kind, told.invariant.as_deref(), told.words.as_str()),
+            ("invariant", Some("D15"), "D15: too many")
+        );
         let told = violation(&panic("Do not"), None, 0);
-        assert_eq!((told.kind, told.invariant, told.words.as_str()), ("panic", None, "a panic at mm/walk.rs:1: Do not"));
+        assert_eq!(
+            (told.kind, told.invariant, told.words.as_str()),
+            ("panic", None, "a panic at mm/walk.rs:1: Do not")
+        );
         let told = violation(&panic("not-declared: A wrote"), None, 0);
         assert_eq!((told.kind, told.words.as_str()), ("undeclared outcome", "not declared: A wrote"));
     }

@@ -114,8 +114,7 @@ struct Open {
 
 /// Whether a remark says what the step before it says better: a lock, or a new value of an entry.
 fn repeats_a_step(words: &str) -> bool {
-    const LOCKS: [&str; 7] =
-        ["lock", "unlock", "read-lock", "read-unlock", "write-lock", "write-unlock", "downgrade"];
+    const LOCKS: [&str; 7] = ["lock", "unlock", "read-lock", "read-unlock", "write-lock", "write-unlock", "downgrade"];
     LOCKS.contains(&words.split(' ').next().unwrap_or_default()) || words.contains("] = 0x")
 }
 

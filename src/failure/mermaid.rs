@@ -46,7 +46,25 @@ pub fn mermaid(failure: &Failure) -> String {
     text
 }
 
-/// Mermaid ends a line at `;` and `#`.
+/// What has a meaning in mermaid, by its number.
 fn escaped(words: &str) -> String {
-    words.replace('#', " no. ").replace(';', ",").replace('\n', "<br/>")
+    let mut text = String::new();
+    for letter in words.chars() {
+        match letter {
+            '#' | ';' | '<' | '>' => text += &format!("#{};", u32::from(letter)),
+            '\n' => text += "<br/>",
+            other => text.push(other),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_mermaid_would_read_as_its_own_is_escaped() {
+        assert_eq!(escaped("ptl#2; a -> b\nc"), "ptl#35;2#59; a -#62; b<br/>c");
+    }
 }

@@ -1,12 +1,12 @@
 //! What a failure looks like: one failing execution as a value, and the ways to show it.
 //!
-//! A check that fails leaves a [`ReplayToken`]. [`replay`] plays it again with everything told, which makes a
-//! [`Failure`]; that is shown as columns ([`Page`]), as JSON (it is a [`serde::Serialize`]), as a [`mermaid`] diagram, or
-//! as a [`perfetto`] trace.
+//! A check that fails leaves a [`ReplayToken`]. [`replay()`] plays it again with everything told, which makes a
+//! [`Failure`]; that is shown as columns ([`Page`]), as JSON (it is a [`serde::Serialize`]), as a [`mermaid()`] diagram,
+//! or as a [`perfetto()`] trace.
 //!
 //! # Invariants
-//! - I1. A failure is a function of its token: whatever process makes it, it is the same. So nothing that differs between
-//!   processes (an address of the host, a time, a random seed) is in it.
+//! - I1. A failure is a function of its token: whatever process makes it, it is the same. So nothing that differs
+//!   between processes (an address of the host, a time, a random seed) is in it.
 //! - I2. A token that does not lead to the execution that it was made from is an error, never another execution: it
 //!   carries a sum of the steps that were taken.
 

@@ -59,7 +59,11 @@ pub(super) fn shared<'l>(lines: impl Iterator<Item = &'l Line>) -> BTreeSet<usiz
             *changed |= step.effect == crate::platform::interleaved::Effect::Changes;
         }
     }
-    users.into_iter().filter(|(_, (threads, changed))| threads.len() > 1 && *changed).map(|(object, _)| object).collect()
+    users
+        .into_iter()
+        .filter(|(_, (threads, changed))| threads.len() > 1 && *changed)
+        .map(|(object, _)| object)
+        .collect()
 }
 
 #[cfg(test)]

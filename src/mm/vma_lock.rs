@@ -27,7 +27,10 @@
 use std::fmt;
 
 use crate::locks::{OwnedReadGuard, OwnedRwSem};
-use crate::platform::{Arc, AtomicWord, Ordering, Platform, RaceCell, RcuReader, RcuSection, Variant, enter, lacks, named, ordering, recheck, remark};
+use crate::platform::{
+    Arc, AtomicWord, Ordering, Platform, RaceCell, RcuReader, RcuSection, Variant, enter, lacks, named, ordering,
+    recheck, remark,
+};
 use crate::x86::VirtAddr;
 
 use super::fault_lock::FaultLock;

@@ -59,8 +59,12 @@ impl<P: Platform> FolioFlags<P> {
 
     /// Says which frame's flags these are.
     pub(super) fn describe(&self, pfn: Pfn) {
-        let flags =
-            [(&self.uptodate, "uptodate"), (&self.dirty, "dirty"), (&self.readahead, "readahead"), (&self.reading, "reading")];
+        let flags = [
+            (&self.uptodate, "uptodate"),
+            (&self.dirty, "dirty"),
+            (&self.readahead, "readahead"),
+            (&self.reading, "reading"),
+        ];
         for (flag, name) in flags {
             describe::<P>(flag, format_args!("{name} flag of {pfn}"), number);
         }

@@ -35,7 +35,7 @@ pub struct Call<P>(PhantomData<P>);
 #[inline]
 pub fn enter<P: Platform>(function: &'static str, arguments: fmt::Arguments<'_>) -> Call<P> {
     if P::TRACED {
-        P::tell(Event::Enter { function, arguments: arguments.to_string() });
+        P::tell(Event::Enter { function, arguments: P::aside(|| arguments.to_string()) });
     }
     Call(PhantomData)
 }
@@ -46,7 +46,7 @@ impl<P: Platform> Call<P> {
     pub fn run<R>(self, body: impl FnOnce() -> R, words: impl FnOnce(&R) -> String) -> R {
         let result = body();
         if P::TRACED {
-            P::tell(Event::Leave { result: words(&result) });
+            P::tell(Event::Leave { result: P::aside(|| words(&result)) });
         }
         result
     }
@@ -93,6 +93,6 @@ pub fn pointer(value: u64) -> String {
 #[inline]
 pub fn remark<P: Platform>(words: fmt::Arguments<'_>) {
     if P::TRACED {
-        P::tell(Event::Remark(words.to_string()));
+        P::tell(Event::Remark(P::aside(|| words.to_string())));
     }
 }

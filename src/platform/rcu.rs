@@ -59,7 +59,12 @@ impl<P: Platform> Rcu<P> {
     /// No CPU of `cpus` is in a section.
     pub fn new(cpus: usize) -> Self {
         let deferred = Mutex::from_raw(P::RawSpin::new_lock("rcu"), Vec::new());
-        Self { cpus: (0..cpus).map(|cpu| CachePadded::new(named::<P>(format_args!("rcu section of CPU {cpu}"), 0))).collect(), deferred }
+        Self {
+            cpus: (0..cpus)
+                .map(|cpu| CachePadded::new(named::<P>(format_args!("rcu section of CPU {cpu}"), 0)))
+                .collect(),
+            deferred,
+        }
     }
 
     /// Begins a section on a CPU.

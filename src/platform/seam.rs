@@ -64,6 +64,12 @@ pub trait Platform: Sized + Send + Sync + 'static {
     /// Waits, without sleeping, until the condition holds. The condition only reads.
     fn spin_until(condition: impl FnMut() -> bool);
 
+    /// Puts something into words. What that reads of the memory is no access of the model: who is told of an execution
+    /// must not change it.
+    fn aside<R>(words: impl FnOnce() -> R) -> R {
+        words()
+    }
+
     /// Takes one event of the running thread's story; called only where [`Platform::TRACED`] is set.
     fn tell(event: Event);
 }

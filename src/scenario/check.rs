@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::oracle::Evaluated;
 use crate::platform::interleaved::{
-    self, Execution, Failing, Frontier, Interleaved, Part, Search, Told, Token, make_simpler, schedule_so_far,
+    self, Execution, Failing, Frontier, Interleaved, Part, Search, Token, Told, make_simpler, schedule_so_far,
 };
 use crate::platform::loom::{self, Bounds, Environment, Loom};
 use crate::platform::variant::{self, Variant, Windows};

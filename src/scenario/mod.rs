@@ -36,9 +36,7 @@ mod tables;
 mod trial;
 mod vma_lock;
 
-pub use check::{
-    CheckReport, Engine, TriedBound, UNDECLARED, Verdict, check, check_part, check_without, replay,
-};
+pub use check::{CheckReport, Engine, TriedBound, UNDECLARED, Verdict, check, check_part, check_without, replay};
 pub use definition::{
     Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, copy_to_user, dontneed,
     execute, in_child, map_file, mark_numa, migrate, munmap, peek, read, stock_hugetlb, truncate, write,

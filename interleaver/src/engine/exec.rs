@@ -17,6 +17,7 @@ use super::clock::Clocks;
 use super::happens::Happens;
 use super::op::{Access, Class, Effect, EventId, Kind, ObjId, ObjKind, ObjName, Op, Place, Tid};
 use super::retained::Retained;
+use super::tell::Described;
 use crate::report::Reason;
 use crate::search::plan::{Plan, Strategy};
 use std::cell::Cell;
@@ -195,6 +196,8 @@ pub(crate) struct Exec {
     pub notes: Vec<(usize, Tid, String)>,
     pub described: Vec<Described>,
     pub peeking: Option<Peeking>,
+    /// Somebody looks at the state without taking part.
+    pub aside: bool,
     pub truths: Vec<(EventId, u64, bool)>,
     /// Steps that main took alone.
     pub alone: u32,
@@ -211,14 +214,6 @@ pub(crate) struct Exec {
     pub races: Vec<super::race::Race>,
     pub race_drops: Vec<EventId>,
     pub scratch: Scratch,
-}
-
-/// What the code calls an object from some step on.
-pub(crate) struct Described {
-    pub steps_before: usize,
-    pub obj: ObjId,
-    pub name: String,
-    pub value: fn(u64) -> String,
 }
 
 /// State of evaluating a `spin_until` condition without making events.
@@ -290,6 +285,7 @@ impl Exec {
             notes: Vec::new(),
             described: Vec::new(),
             peeking: None,
+            aside: false,
             truths: Vec::new(),
             alone: 0,
             idle_rounds: 0,
@@ -326,6 +322,7 @@ impl Exec {
         self.truths.clear();
         self.keep_shared_races();
         self.peeking = None;
+        self.aside = false;
         self.alone = 0;
         self.idle_rounds = 0;
         self.preemptions = 0;

@@ -1,11 +1,19 @@
 //! From an execution to what people are told of a failure: the steps with names, holders and notes.
 
-use super::exec::{Described, Event, Exec, Phase, Status};
+use super::exec::{Event, Exec, Phase, Status};
 use super::machine::ANNOUNCED;
 use super::op::{Class, Kind, ObjId, Tid};
 use crate::failure::{Effect, Failure, Held, Note, Pending, TraceStep};
 use crate::report::Reason;
 use crate::token::Token;
+
+/// What the code calls an object from some step on.
+pub(crate) struct Described {
+    steps_before: usize,
+    obj: ObjId,
+    name: String,
+    value: fn(u64) -> String,
+}
 
 impl Exec {
     /// Keeps a line for the trace; only replays have readers for it.
@@ -29,7 +37,7 @@ impl Exec {
 
     /// Whether somebody will read what is said of this execution.
     pub(crate) fn is_told(&self) -> bool {
-        self.plan.is_replay() && self.status == Status::Running && self.peeking.is_none()
+        self.plan.is_replay() && self.status == Status::Running && self.peeking.is_none() && !self.aside
     }
 
     /// What the code calls the object after so many steps.

@@ -70,7 +70,9 @@ impl Style {
                     text(&page(&failure, detail).to_string());
                 }
                 // Both are defects of the engine or of the scenario: the schedule was followed a moment ago.
-                Ok(Replayed::Holds) => line(format_args!("    {token} does not fail again: it depends on more than its schedule")),
+                Ok(Replayed::Holds) => {
+                    line(format_args!("    {token} does not fail again: it depends on more than its schedule"))
+                }
                 Err(error) => line(format_args!("    {token} cannot be replayed: {error}")),
             }
         }

@@ -3,9 +3,9 @@
 use interleaver::{Builder, Effect, Failure, Pending, Reason, Token, TraceStep};
 
 use super::super::probe::Event;
+use super::Search;
 use super::explore::configured;
 use super::told::{self, Between, Plain};
-use super::Search;
 
 /// How to come to an execution again.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -98,6 +98,10 @@ impl<G: Shape> Platform for Told<G> {
         Interleaved::<G>::spin_until(condition);
     }
 
+    fn aside<R>(words: impl FnOnce() -> R) -> R {
+        interleaver::aside(words)
+    }
+
     fn tell(event: Event) {
         hear(Between::Event(event));
     }
