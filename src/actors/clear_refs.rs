@@ -1,7 +1,7 @@
 //! Forgetting what was written (`fs/proc/task_mmu.c`, `clear_refs_write` with 4): pages lose their soft-dirty marks and
 //! the right to be written, so that the next write faults and marks them again.
 
-use crate::mm::{EntryAt, LockedPmd, LockedTable, Mm, find_pmd};
+use crate::mm::{EntryAt, LockedPmd, LockedTable, Mm, find_pmd, flush_tlb_range};
 use crate::platform::{Platform, enter};
 use crate::x86::{EntryFlags, VirtAddr};
 
@@ -21,7 +21,7 @@ pub fn clear_refs<P: Platform>(mm: &Mm<P>, start: VirtAddr, bytes: u64) {
                     clear_soft_dirty(mm, pmd, address);
                 }
             }
-            mm.machine().shoot_down();
+            flush_tlb_range(mm, (start, start.offset(bytes)));
             drop(vmas);
         },
         |()| String::new(),

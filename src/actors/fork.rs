@@ -17,8 +17,8 @@
 
 use crate::mm::{
     CopiedHuge, CowReuse, EntryAt, LockedTable, Mm, RssKind, Task, VmFlags, Vma, copy_huge_pmd,
-    copy_hugetlb_page_range, dup_anon_rmap, find_pmd, folio_add_file_rmap, fork_vma, pmd_of, pmdp_get_lockless,
-    pte_alloc, under_migration,
+    copy_hugetlb_page_range, dup_anon_rmap, find_pmd, flush_tlb_mm, folio_add_file_rmap, fork_vma, pmd_of,
+    pmdp_get_lockless, pte_alloc, under_migration,
 };
 use crate::phys::OutOfMemory;
 use crate::platform::{Platform, Variant, enter, lacks, remark};
@@ -57,11 +57,6 @@ pub fn fork<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task) -> Result<(
         },
         |result| result.map_or("-ENOMEM".to_owned(), |()| "0".to_owned()),
     )
-}
-
-/// Makes every CPU forget what it knows of an address space's entries.
-fn flush_tlb_mm<P: Platform>(mm: &Mm<P>) {
-    enter::<P>("flush_tlb_mm", format_args!("")).run(|| mm.machine().shoot_down(), |()| String::new());
 }
 
 /// Copies the entries of a VMA. One without an `anon_vma` has no pages of its own: the child's faults find what is
@@ -159,7 +154,7 @@ fn copy_pte_range<P: Platform>(
 }
 
 fn copy_present_pte<P: Platform>(
-    Copying { parent, child, vma }: &Copying<'_, P>,
+    Copying { parent, vma, .. }: &Copying<'_, P>,
     address: VirtAddr,
     entry: PteVal,
     (from, to): (&mut LockedTable<'_, P>, &mut LockedTable<'_, P>),
@@ -172,7 +167,7 @@ fn copy_present_pte<P: Platform>(
             RssKind::Anon => dup_anon_rmap(parent, entry.pfn()),
             RssKind::File | RssKind::Shmem => folio_add_file_rmap(parent, entry.pfn()),
         }
-        child.add_rss(kind, 1);
+        to.count_rss(kind, 1);
     }
     let mut copy = entry;
     if vma.is_cow() && entry.is_writable() {
@@ -189,7 +184,7 @@ fn copy_present_pte<P: Platform>(
 /// An entry under migration counts as a page of the child, too, and will come back shared (`copy_nonpresent_pte`). No
 /// fork here meets one: whoever moves a page holds the mmap lock to the end.
 fn copy_nonpresent_pte<P: Platform>(
-    Copying { child, vma, .. }: &Copying<'_, P>,
+    Copying { vma, .. }: &Copying<'_, P>,
     address: VirtAddr,
     entry: PteVal,
     (from, to): (&mut LockedTable<'_, P>, &mut LockedTable<'_, P>),
@@ -199,7 +194,7 @@ fn copy_nonpresent_pte<P: Platform>(
     let readable = if vma.is_cow() { make_readable_migration_entry(entry) } else { entry };
     from.set(address, readable);
     to.set(address, readable);
-    child.add_rss_anon(1);
+    to.count_rss(RssKind::Anon, 1);
 }
 
 #[cfg(test)]

@@ -71,18 +71,18 @@ fn spaced(name: &str) -> String {
 }
 
 fn violation(reason: &Reason, thread: Option<usize>, after_step: usize) -> Violation {
-    let (kind, invariant, words) = match reason {
-        Reason::Panic { message, place: at, .. } => {
-            let first = message.split([':', ' ']).next().unwrap_or_default();
-            let number = first.strip_prefix('D').filter(|digits| digits.parse::<u32>().is_ok());
-            match (first, number) {
-                (UNDECLARED, _) => ("undeclared outcome", None, message.replacen(UNDECLARED, "not declared", 1)),
-                (_, Some(_)) => ("invariant", Some(first.to_owned()), message.clone()),
-                (_, None) => ("panic", None, format!("a panic at {}: {message}", place(at))),
-            }
+    let told = || reason.to_string().replace('`', "");
+    let (kind, invariant, words) = if let Reason::Panic { message, place: at, .. } = reason {
+        let first = message.split([':', ' ']).next().unwrap_or_default();
+        match first {
+            UNDECLARED => ("undeclared outcome", None, message.replacen(UNDECLARED, "not declared", 1)),
+            _ if is_number(first) => ("invariant", Some(first.to_owned()), message.clone()),
+            _ => ("panic", None, format!("a panic at {}: {message}", place(at))),
         }
-        Reason::DataRace { later, .. } => (reason.kind(), upheld(later), reason.to_string().replace('`', "")),
-        other => (other.kind(), None, other.to_string().replace('`', "")),
+    } else if let Reason::DataRace { later, .. } = reason {
+        (reason.kind(), upheld(later), told())
+    } else {
+        (reason.kind(), None, told())
     };
     Violation { kind, invariant, words, thread, after_step }
 }
@@ -91,8 +91,12 @@ fn violation(reason: &Reason, thread: Option<usize>, after_step: usize) -> Viola
 fn upheld(race: &str) -> Option<String> {
     let (_, name) = race.split_once(" of `")?;
     let number: String = name.chars().take_while(char::is_ascii_alphanumeric).collect();
-    let is_number = number.strip_prefix('D').is_some_and(|digits| digits.parse::<u32>().is_ok());
-    is_number.then_some(number)
+    is_number(&number).then_some(number)
+}
+
+/// Whether it is the number of an invariant: `D15`.
+fn is_number(word: &str) -> bool {
+    word.strip_prefix('D').is_some_and(|digits| digits.parse::<u32>().is_ok())
 }
 
 /// Follows each thread through its functions and locks.

@@ -225,7 +225,7 @@ unsafe impl<P: Platform, T: Send + Sync> Send for RcuReader<P, T> {}
 mod tests {
     use super::*;
     use crate::platform::interleaved::{Interleaved, Search, explore};
-    use crate::platform::{Native, TwoLevels, Verdict, Watch, X86_64, named};
+    use crate::platform::{Native, TwoLevels, Verdict, Watch, X86_64};
 
     type Checked = Interleaved<TwoLevels>;
 

@@ -111,9 +111,9 @@ fn fingerprint(failure: &Failure) -> u32 {
 /// Whether two failures are one: of the same kind, and what is said of them begins with the same word. That is the
 /// number of the invariant, if it is one's.
 pub(super) fn is_alike(one: &Reason, other: &Reason) -> bool {
-    let first = |reason: &Reason| match reason {
-        Reason::Panic { message, .. } => message.split_whitespace().next().map(str::to_owned),
-        _ => None,
+    let first = |reason: &Reason| {
+        let Reason::Panic { message, .. } = reason else { return None };
+        message.split_whitespace().next().map(str::to_owned)
     };
     first(one) == first(other)
 }
