@@ -26,7 +26,7 @@ pub fn perfetto(failure: &Failure) -> Value {
     for step in &failure.steps {
         let (thread, time) = (step.thread, step.number);
         let function = step.functions.last().copied().unwrap_or_default();
-        let of = |phase: &str, name: &str, args: Value| json!({ "ph": phase, "name": name, "pid": PROCESS, "tid": thread, "ts": time, "args": args });
+        let of = |phase: &str, name: &str, args: Value| event(phase, name, (thread, time), args);
         match &step.what {
             What::Enter { arguments } => {
                 open[thread] += 1;
@@ -63,6 +63,10 @@ pub fn perfetto(failure: &Failure) -> Value {
     json!({ "traceEvents": events, "otherData": { "token": failure.token, "scenario": failure.scenario } })
 }
 
+fn event(phase: &str, name: &str, (track, time): (usize, usize), args: Value) -> Value {
+    json!({ "ph": phase, "name": name, "pid": PROCESS, "tid": track, "ts": time, "args": args })
+}
+
 /// An instant of its thread only.
 fn instant(mut event: Value) -> Value {
     event["s"] = json!("t");
@@ -73,7 +77,7 @@ fn instant(mut event: Value) -> Value {
 /// before a lock that is released is ended and begun again.
 fn locks(events: &mut Vec<Value>, thread: usize, time: usize, before: &[String], after: &[String]) {
     let same = before.iter().zip(after).take_while(|(one, other)| one == other).count();
-    let of = |phase: &str, name: &str| json!({ "ph": phase, "name": name, "pid": PROCESS, "tid": LOCKS + thread, "ts": time });
+    let of = |phase: &str, name: &str| event(phase, name, (LOCKS + thread, time), json!({}));
     events.extend(before[same..].iter().rev().map(|name| of("E", name)));
     events.extend(after[same..].iter().map(|name| of("B", name)));
 }
