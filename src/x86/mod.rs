@@ -12,6 +12,7 @@ mod machine;
 mod pkru;
 mod swap_entry;
 mod walk;
+mod words;
 
 pub use access::{Access, AccessKind, Interrupts, Mode};
 pub use address::{NotCanonical, VirtAddr};
@@ -25,3 +26,4 @@ pub use pkru::Pkru;
 pub use swap_entry::{AccessedBit, DirtyBit, SwapEntry, SwapType, make_readable_migration_entry};
 pub(crate) use walk::level_name;
 pub use walk::{PageFault, Translation, walk};
+pub(crate) use words::describe_entry;

@@ -6,7 +6,7 @@ use crate::phys::CpuId;
 use crate::platform::{Arc, Platform};
 use crate::scenario::definition::{Actor, READ_WRITE, Scenario, VmaSpec};
 use crate::scenario::family::{Logs, act};
-use crate::scenario::world::World;
+use crate::scenario::world::{World, WorldSpec};
 
 /// Which of the two kernels is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) const FOUR_PAGES: &[VmaSpec] =
 
 /// Plays parts against each other in a world that is as large as the operations of `scenario` need, after its set-up.
 pub(super) fn race<P: Platform, const N: usize>(scenario: &'static Scenario, form: Form, parts: [Part<P>; N]) {
-    let world = Arc::new(World::<P>::new(scenario));
+    let world = Arc::new(World::<P>::new(&WorldSpec::of(scenario)));
     let (setup, mut logs) = (Task::new(world.setup_cpu), Logs::before_others());
     scenario.setup.iter().for_each(|op| {
         act(&world, &setup, *op, &mut logs);
