@@ -1,6 +1,7 @@
 //! A concurrency stress and model-checking harness around the Linux page-fault path.
 pub mod actors;
 pub mod cli;
+pub mod failure;
 pub mod flood;
 pub mod locks;
 pub mod mm;

@@ -1,7 +1,7 @@
 //! How a check is configured, and `model`.
 
 use crate::check::run_check;
-use crate::report::Report;
+use crate::report::{Reason, Report};
 use crate::token::Token;
 use std::fmt;
 use std::sync::Arc;
@@ -71,6 +71,9 @@ pub struct Progress {
 /// Called now and then while a check runs.
 pub type ProgressFn = Arc<dyn Fn(&Progress) + Send + Sync>;
 
+/// Says whether two failures are the same one.
+pub type Alike = Arc<dyn Fn(&Reason, &Reason) -> bool + Send + Sync>;
+
 /// Configures a check. All fields can be set directly or through the methods of the same name.
 #[derive(Clone)]
 pub struct Builder {
@@ -96,6 +99,9 @@ pub struct Builder {
     pub on_failure: OnFailure,
     /// Executions spent on making a failure simpler.
     pub shrink_budget: u64,
+    /// Whether what a simpler execution fails with is still the failure that is made simpler; if not given, it is if
+    /// both are of one kind.
+    pub alike: Option<Alike>,
     /// Stack of each thread, in bytes.
     pub stack_bytes: usize,
     /// Set to stop early; the report then says so.
@@ -125,6 +131,7 @@ impl Default for Builder {
             leaks: Leaks::Ignore,
             on_failure: OnFailure::Stop,
             shrink_budget: 2_000,
+            alike: None,
             stack_bytes: 256 * 1024,
             stop: None,
             progress: None,
@@ -249,6 +256,22 @@ impl Builder {
     /// Runs the check and says how it went.
     pub fn check<F: Fn() + Send + Sync + 'static>(&self, f: F) -> Report {
         run_check(self, &f)
+    }
+
+    /// Sets which failures are the same one when a failure is made simpler.
+    #[must_use]
+    pub fn alike(mut self, alike: impl Fn(&Reason, &Reason) -> bool + Send + Sync + 'static) -> Builder {
+        self.alike = Some(Arc::new(alike));
+        self
+    }
+
+    pub(crate) fn is_alike(&self, one: &Reason, other: &Reason) -> bool {
+        one.kind() == other.kind() && self.alike.as_ref().is_none_or(|alike| alike(one, other))
+    }
+
+    /// As [`Builder::replay`], and makes the failure simpler.
+    pub fn shrink<F: Fn() + Send + Sync + 'static>(&self, token: &Token, f: F) -> Report {
+        crate::check::run_shrink(self, token, &f)
     }
 
     /// Runs one schedule, as a token of a former failure gives it.

@@ -2,8 +2,9 @@
 
 use crate::builder::{Builder, Strategy as Wanted};
 use crate::explore::{self, Control, Verdict};
+use crate::failure::Failure;
 use crate::frontier::Frontier;
-use crate::report::{Failure, Report, Stop};
+use crate::report::{Report, Stop};
 use crate::search::bounded::Bounded;
 use crate::search::plan::{Fidelity, Registry, Strategy};
 use crate::search::sampler::{Pct, RandomWalk, Rng};
@@ -102,12 +103,15 @@ fn finish_report(
 }
 
 pub(crate) fn run_replay(builder: &Builder, token: &Token, code: Code<'_>) -> Report {
+    run_shrink(&Builder { shrink_budget: 0, ..builder.clone() }, token, code)
+}
+
+pub(crate) fn run_shrink(builder: &Builder, token: &Token, code: Code<'_>) -> Report {
     let start = Instant::now();
     let mut worker = Worker::new(builder, Strategy::Replay(Vec::new(), Fidelity::Exact), code);
     let failure = worker.replay(token.schedule.clone(), Fidelity::Exact, &builder.name);
     let stopped = Some(if failure.is_some() { Stop::Failure } else { Stop::Sampling });
-    let quiet = Builder { shrink_budget: 0, ..builder.clone() };
-    let report = finish_report(&quiet, worker, "one replayed schedule".to_owned(), stopped, failure);
+    let report = finish_report(builder, worker, "one replayed schedule".to_owned(), stopped, failure);
     Report { elapsed: start.elapsed(), ..report }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::builder::{Builder, OnFailure, Progress, Strategy as Wanted};
 use crate::engine::exec::Status;
-use crate::report::{Failure, Stop};
+use crate::failure::Failure;
+use crate::report::Stop;
 use crate::search::plan::Strategy;
 use crate::search::shared::{Claim, Shared};
 use crate::search::tree::{Advance, Tree};

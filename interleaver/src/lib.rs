@@ -57,6 +57,7 @@ mod check;
 mod counter;
 mod engine;
 mod explore;
+mod failure;
 mod frontier;
 pub mod future;
 pub mod hint;
@@ -70,13 +71,28 @@ pub mod thread;
 mod token;
 mod worker;
 
-pub use builder::{Builder, Leaks, OnFailure, Panics, Progress, ProgressFn, Strategy, model};
+pub use builder::{Alike, Builder, Leaks, OnFailure, Panics, Progress, ProgressFn, Strategy, model};
 pub use cell::RaceCell;
 pub use counter::Counter;
+pub use failure::{Effect, Failure, Held, Note, Pending, TraceStep};
 pub use frontier::{BadFrontier, BadMerge, Frontier};
 pub use hint::{choose, spin_until};
-pub use report::{Failure, Reason, Report, Stop, TraceStep};
+pub use report::{Reason, Report, Stop};
 pub use token::{BadToken, Token};
+
+/// The schedule of the running execution as far as it has come: replaying it comes to this point again. `None` where no
+/// model runs.
+#[must_use]
+pub fn schedule_so_far() -> Option<Token> {
+    let runtime = engine::rt::try_runtime()?;
+    Some(Token { name: String::new(), schedule: runtime.exec.schedule() })
+}
+
+/// Runs `f`, which only reads, without taking steps: for putting the present state into words. It sees atomics and
+/// plain data as they are now, orders nothing, and may not touch locks.
+pub fn aside<R>(f: impl FnOnce() -> R) -> R {
+    engine::rt::aside(f)
+}
 
 /// Puts a line into the running thread's column of a failing execution's trace. Use it through `format_args!`.
 pub fn note(text: std::fmt::Arguments<'_>) {

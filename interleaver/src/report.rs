@@ -1,6 +1,6 @@
 //! What a check says: how far it went, and the first failure with everything needed to understand and repeat it.
 
-use crate::token::Token;
+use crate::failure::Failure;
 use std::fmt;
 use std::time::Duration;
 
@@ -105,78 +105,6 @@ impl fmt::Display for Reason {
             Reason::Leak { objects } => write!(f, "{objects} tracked object(s) were never dropped"),
             Reason::Misuse { message } => f.write_str(message),
         }
-    }
-}
-
-/// One line of a failing execution.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TraceStep {
-    /// Index into `Failure::threads`.
-    pub thread: usize,
-    /// What was done, to what, and what came of it.
-    pub what: String,
-    /// Where in the source.
-    pub place: String,
-    /// Locks that the thread holds after it.
-    pub held: Vec<String>,
-    /// Lines that the code noted with `interleaver::note` before this step.
-    pub notes: Vec<String>,
-}
-
-/// A failing execution.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Why.
-    pub reason: Reason,
-    /// Names of the threads, by order of spawning.
-    pub threads: Vec<String>,
-    /// What was done, in order.
-    pub steps: Vec<TraceStep>,
-    /// Switches away from a thread that could have gone on.
-    pub preemptions: u32,
-    /// Repeats this execution.
-    pub token: Token,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.reason)?;
-        writeln!(f, "{} steps, {} preemption(s)", self.steps.len(), self.preemptions)?;
-        self.write_columns(f)?;
-        write!(f, "replay token: {}", self.token)
-    }
-}
-
-impl Failure {
-    const WIDTH: usize = 36;
-
-    /// A column for each thread, a row for each step; the place and the locks held stand at the end of the row.
-    fn write_columns(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\n  step ")?;
-        for name in &self.threads {
-            write!(f, "| {name:<w$} ", w = Failure::WIDTH)?;
-        }
-        writeln!(f, "| place; locks held")?;
-        for (number, step) in self.steps.iter().enumerate() {
-            for note in &step.notes {
-                write!(f, "       ")?;
-                self.write_cell(f, step.thread, &format!(". {note}"))?;
-                writeln!(f, "|")?;
-            }
-            write!(f, "  {number:>4} ")?;
-            self.write_cell(f, step.thread, &step.what)?;
-            let held = if step.held.is_empty() { String::new() } else { format!("; {}", step.held.join(", ")) };
-            writeln!(f, "| {}{held}", step.place)?;
-        }
-        writeln!(f)
-    }
-
-    fn write_cell(&self, f: &mut fmt::Formatter<'_>, thread: usize, text: &str) -> fmt::Result {
-        for column in 0..self.threads.len() {
-            let cell = if column == thread { text } else { "" };
-            write!(f, "| {cell:<w$} ", w = Failure::WIDTH)?;
-        }
-        Ok(())
     }
 }
 

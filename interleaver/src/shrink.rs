@@ -1,7 +1,7 @@
 //! Making a failure simpler: fewest preemptions first, then fewest steps.
 
 use crate::builder::Builder;
-use crate::report::Failure;
+use crate::failure::Failure;
 use crate::search::plan::{Decision, Fidelity};
 use crate::worker::Worker;
 
@@ -34,7 +34,7 @@ fn improve(worker: &mut Worker<'_>, builder: &Builder, best: &Failure, left: &mu
             }
             *left -= 1;
             let found = worker.replay(candidate, Fidelity::Lenient, &builder.name);
-            if let Some(found) = found.filter(|f| f.reason.kind() == best.reason.kind() && rank(f) < rank(best)) {
+            if let Some(found) = found.filter(|f| builder.is_alike(&f.reason, &best.reason) && rank(f) < rank(best)) {
                 return Some(found);
             }
         }

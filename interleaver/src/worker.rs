@@ -4,7 +4,8 @@ use crate::builder::{Builder, Leaks, Panics};
 use crate::engine::exec::{Exec, Limits, Status};
 use crate::engine::hook;
 use crate::engine::rt::{self, Runtime};
-use crate::report::{Failure, Reason};
+use crate::failure::Failure;
+use crate::report::Reason;
 use crate::search::plan::{Decision, Fidelity, Plan, Strategy};
 use std::sync::atomic::{AtomicU64, Ordering};
 

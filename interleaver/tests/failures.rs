@@ -96,7 +96,7 @@ fn a_lost_update_is_found_shrunk_and_replayed_a_thousand_times() {
     let token: Token = text.parse().expect("it was printed by us");
     assert_eq!(token, failure.token);
     assert!(format!("{failure}").contains("load `x` = 0"), "{failure}");
-    assert!(failure.steps.iter().any(|s| s.notes.iter().any(|n| n == "both are done")), "{failure}");
+    assert!(failure.notes.iter().any(|n| n.text == "both are done" && n.thread == 0), "{failure}");
     let best = report.shrunk.as_deref().unwrap_or(failure);
     assert_eq!(best.preemptions, 1, "{report}");
     for _ in 0..1_000 {

@@ -8,6 +8,7 @@ mod numbers;
 mod output;
 mod parse;
 mod progress;
+mod replay;
 mod story;
 mod stress;
 mod trace;
@@ -34,6 +35,7 @@ struct Cli {
 enum Command {
     Trace(trace::Trace),
     Check(check::Check),
+    Replay(replay::Replay),
     Variants(variants::VariantsArgs),
     Lockdep(lockdep::LockdepArgs),
     Flood(flood::FloodArgs),
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Trace(trace) => trace.run(),
         Command::Check(check) => check.run(),
+        Command::Replay(replay) => replay.run(),
         Command::Variants(variants) => variants.run(),
         Command::Lockdep(lockdep) => lockdep.run(),
         Command::Flood(flood) => flood.run(),

@@ -16,6 +16,14 @@ pub(super) fn line(words: fmt::Arguments<'_>) {
     }
 }
 
+/// Prints text that ends its own lines, in the same way.
+pub(super) fn text(words: &str) {
+    let mut out = anstream::stdout();
+    if let Err(error) = write!(out, "{words}").and_then(|()| out.flush()) {
+        give_up(&error);
+    }
+}
+
 fn give_up(error: &io::Error) -> ! {
     if error.kind() == io::ErrorKind::BrokenPipe {
         process::exit(BROKEN_PIPE);

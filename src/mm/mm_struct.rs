@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::locks::{LockClass, Spin};
 use crate::phys::{CpuId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
-use crate::platform::{Arc, AtomicWord, Ordering, Platform, Tally};
+use crate::platform::{Arc, AtomicWord, Ordering, Platform, Tally, named};
 use crate::x86::{Machine, VirtAddr};
 
 use super::entry_at::EntryAt;
@@ -17,6 +17,7 @@ use super::tlb_flush_pending::TlbFlushPending;
 use super::vma::Vma;
 use super::vma_lock::VmaReaders;
 use super::vma_tree::VmaTree;
+use super::walk::describe_table;
 
 /// An address space, shared by the tasks of a process.
 pub struct Mm<P: Platform> {
@@ -82,6 +83,7 @@ impl<P: Platform> Mm<P> {
     /// If there is no frame for the root table.
     pub fn new(machine: Arc<Machine<P>>, generation: Generation, cpu: CpuId) -> Result<Self, MmError> {
         let pgd = machine.memory().alloc_page(cpu, PageState::Table { level: P::GEOMETRY.levels })?;
+        describe_table(machine.memory(), pgd, P::GEOMETRY.levels);
         machine.memory().clear_page(pgd);
         let tree = VmaTree::new(machine.rcu(), generation);
         Ok(Self {
@@ -96,7 +98,7 @@ impl<P: Platform> Mm<P> {
             rss_shmem_pages: P::Counter::default(),
             hugetlb_usage: Arc::default(),
             pgtables_bytes: P::Counter::default(),
-            write_protect_seq: P::AtomicU64::new(0),
+            write_protect_seq: named::<P>(format_args!("mm->write_protect_seq"), 0),
             tlb_flush_pending: TlbFlushPending::new(),
         })
     }

@@ -39,6 +39,7 @@ pub struct Vma<P: Platform> {
 /// Write access to one VMA: its tree's lock is held for writing, and no fault holds the VMA's own.
 pub struct WritableVma<'v, P: Platform>(pub(super) &'v Vma<P>);
 
+const ANON_VMA: &str = "vma->anon_vma";
 const UPHOLDS: &str = "D49 (the fields of a VMA are stable under its lock)";
 
 impl<P: Platform> Vma<P> {
@@ -52,7 +53,7 @@ impl<P: Platform> Vma<P> {
             start: VmaStart::new(start),
             end: RaceCell::new(UPHOLDS, end),
             flags: RaceCell::new(UPHOLDS, flags),
-            anon_vma: SetOnce::empty(),
+            anon_vma: SetOnce::empty(ANON_VMA),
             inherited: Vec::new(),
             file: None,
             hugetlb: None,
@@ -179,7 +180,7 @@ impl<P: Platform> Vma<P> {
         child.hugetlb = self.hugetlb.as_ref().map(|_| HugetlbVma::new(mm, self.flags(), None));
         if let Some(own) = own {
             child.inherited = self.anon_vmas().map(Arc::clone).collect();
-            child.anon_vma = SetOnce::with(own);
+            child.anon_vma = SetOnce::with(ANON_VMA, own);
             child.anon_vmas().for_each(|anon_vma| anon_vma.link(&child));
         }
         child
@@ -219,7 +220,7 @@ impl<P: Platform> Vma<P> {
         upper.file = self.file.as_ref().map(|file| file.of_root(file.root()));
         upper.hugetlb = self.hugetlb.as_ref().map(HugetlbVma::other_part);
         if let Some(anon_vma) = self.anon_vma() {
-            upper.anon_vma = SetOnce::with(Arc::clone(anon_vma));
+            upper.anon_vma = SetOnce::with(ANON_VMA, Arc::clone(anon_vma));
             upper.inherited.clone_from(&self.inherited);
             upper.anon_vmas().for_each(|anon_vma| anon_vma.link(&upper));
         }

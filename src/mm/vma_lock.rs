@@ -28,8 +28,8 @@ use std::fmt;
 
 use crate::locks::{LockClass, OwnedReadGuard, OwnedRwSem};
 use crate::platform::{
-    Arc, AtomicWord, Ordering, Platform, RaceCell, RcuReader, RcuSection, Variant, enter, lacks, ordering, recheck,
-    remark,
+    Arc, AtomicWord, Ordering, Platform, RaceCell, RcuReader, RcuSection, Variant, enter, lacks, named, ordering,
+    recheck, remark,
 };
 use crate::x86::VirtAddr;
 
@@ -55,7 +55,7 @@ impl<P: Platform> VmaLock<P> {
     pub(super) fn new() -> Self {
         Self {
             semaphore: OwnedRwSem::new(LockClass::VmaLock),
-            seq: P::AtomicU64::new(NEVER),
+            seq: named::<P>(format_args!("vma->vm_lock_seq"), NEVER),
             detached: RaceCell::new("D50 (a fault holds no detached VMA)", false),
             alive: RaceCell::new("D50 (a VMA is not freed while somebody may find it)", true),
         }
@@ -115,7 +115,7 @@ pub(super) struct MmLockSeq<P: Platform>(P::AtomicU64);
 
 impl<P: Platform> MmLockSeq<P> {
     pub(super) fn new() -> Self {
-        Self(P::AtomicU64::new(0))
+        Self(named::<P>(format_args!("mm->mm_lock_seq"), 0))
     }
 
     /// Ends the write locks of all VMAs (`vma_end_write_all`); the caller holds the mmap lock for writing.

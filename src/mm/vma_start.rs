@@ -7,7 +7,7 @@
 //!   reads it without that lock finds a start that was right at some moment, and an address at or above it is the VMA's
 //!   for as long as the mmap lock is held.
 
-use crate::platform::{AtomicWord, Ordering, Platform, RaceCell};
+use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, named};
 use crate::x86::VirtAddr;
 
 /// The first address of a VMA.
@@ -18,6 +18,10 @@ pub(super) enum VmaStart<P: Platform> {
     Sinking(P::AtomicU64),
 }
 
+fn word<P: Platform>(start: VirtAddr) -> P::AtomicU64 {
+    named::<P>(format_args!("vma->vm_start"), start.bytes())
+}
+
 impl<P: Platform> VmaStart<P> {
     /// A start that moves only while nobody reads it.
     pub(super) fn new(start: VirtAddr) -> Self {
@@ -26,14 +30,14 @@ impl<P: Platform> VmaStart<P> {
 
     /// The same start, which may sink while others read it.
     pub(super) fn sinking(&self) -> Self {
-        Self::Sinking(P::AtomicU64::new(self.get().bytes()))
+        Self::Sinking(word::<P>(self.get()))
     }
 
     /// The start of another part of the same VMA.
     pub(super) fn of_other_part(&self, start: VirtAddr) -> Self {
         match self {
             Self::Stable(_) => Self::new(start),
-            Self::Sinking(_) => Self::Sinking(P::AtomicU64::new(start.bytes())),
+            Self::Sinking(_) => Self::Sinking(word::<P>(start)),
         }
     }
 

@@ -17,9 +17,9 @@
 //! - O1. `link` stores with `Release`; every lockless reader loads with `Acquire` (on hardware: write barrier and
 //!   address dependency). The pair gives I2.
 
-use crate::phys::{OutOfMemory, PageState, Pfn};
+use crate::phys::{OutOfMemory, PageState, Pfn, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, ordering, recheck, remark};
-use crate::x86::{TableVal, VirtAddr, level_name};
+use crate::x86::{TableVal, VirtAddr, describe_entry, level_name};
 
 use super::entry_at::EntryAt;
 use super::fault_flags::FaultFlags;
@@ -160,8 +160,16 @@ fn alloc_table_at<P: Platform>(
 /// A zeroed table that only the caller can reach (`pud_alloc_one`, `pmd_alloc_one`, `pte_alloc_one`).
 pub(super) fn new_table<P: Platform>(mm: &Mm<P>, task: &Task, level: u32) -> Result<Pfn, OutOfMemory> {
     let table = mm.memory().alloc_page(task.cpu(), PageState::Table { level })?;
+    describe_table(mm.memory(), table, level);
     mm.memory().clear_page(table);
     Ok(table)
+}
+
+/// Says of a new table what its words are.
+pub(super) fn describe_table<P: Platform>(memory: &PhysMem<P>, table: Pfn, level: u32) {
+    for (index, word) in memory.words_of(table).iter().enumerate() {
+        describe_entry::<P>(word, table, index, level);
+    }
 }
 
 /// D10, D2: an entry above the PTE tables is empty when a table is linked there; only teardown, or whoever makes it

@@ -13,7 +13,9 @@
 
 use std::fmt;
 
-use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Variant, ordering};
+use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Variant, describe, number, ordering};
+
+use super::address::Pfn;
 
 /// One frame's part in its folio.
 pub(super) struct Compound<P: Platform> {
@@ -40,6 +42,11 @@ impl<P: Platform> Compound<P> {
             anon_exclusive: RaceCell::new("D27 (an exclusive page has one mapping)", false),
             deposit: RaceCell::new("D9 (a huge entry has one deposited table)", 0),
         }
+    }
+
+    /// Says which frame's counts these are.
+    pub(super) fn describe(&self, pfn: Pfn) {
+        describe::<P>(&self.entire_mapcount, format_args!("entire mapcount of {pfn}"), number);
     }
 
     pub(super) fn frames_after_head(&self) -> u64 {

@@ -23,7 +23,9 @@
 use std::fmt;
 
 use crate::locks::{BitLock, LockClass};
-use crate::platform::{AtomicWord, Ordering, Platform, Variant, ordering};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, describe, number, ordering};
+
+use super::address::Pfn;
 
 /// Whether a folio's contents are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,19 @@ impl<P: Platform> FolioFlags<P> {
             dirty: P::AtomicU64::new(0),
             readahead: P::AtomicU64::new(0),
             reading: P::AtomicU64::new(0),
+        }
+    }
+
+    /// Says which frame's flags these are.
+    pub(super) fn describe(&self, pfn: Pfn) {
+        let flags = [
+            (&self.uptodate, "uptodate"),
+            (&self.dirty, "dirty"),
+            (&self.readahead, "readahead"),
+            (&self.reading, "reading"),
+        ];
+        for (flag, name) in flags {
+            describe::<P>(flag, format_args!("{name} flag of {pfn}"), number);
         }
     }
 

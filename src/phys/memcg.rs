@@ -9,7 +9,7 @@
 use std::fmt;
 
 use crate::locks::LockClass;
-use crate::platform::{AtomicWord, Ordering, Platform};
+use crate::platform::{AtomicWord, Ordering, Platform, named};
 
 use super::config::PhysConfig;
 use super::cpu::CpuId;
@@ -30,7 +30,7 @@ pub struct ChargeFailed;
 impl<P: Platform> MemCgroup<P> {
     pub(super) fn new(config: &PhysConfig) -> Self {
         Self {
-            usage: P::AtomicU64::new(0),
+            usage: named::<P>(format_args!("memcg usage"), 0),
             limit_pages: config.memcg_limit_pages,
             batch_pages: config.memcg_batch_pages,
             stocks: PerCpu::new(LockClass::MemcgStock, config.cpus, || 0),

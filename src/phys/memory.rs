@@ -10,7 +10,7 @@
 use std::fmt;
 use std::io;
 
-use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, describe, enter, number, remark};
 
 use super::address::Pfn;
 use super::config::PhysConfig;
@@ -55,6 +55,10 @@ impl<P: Platform> PhysMem<P> {
             hstate: Hstate::new(config),
             translations: Translations::default(),
         };
+        memory.pages().for_each(|(pfn, page)| {
+            page.describe(pfn);
+            memory.describe_data(pfn);
+        });
         memory.hugetlb_hstate_alloc_pages(config.nr_hugepages);
         Ok(memory)
     }
@@ -104,6 +108,19 @@ impl<P: Platform> PhysMem<P> {
         &self.translations
     }
 
+    /// All words of a frame, to say what they are; whoever reads or writes one takes [`PhysMem::word`].
+    pub(crate) fn words_of(&self, pfn: Pfn) -> &[P::AtomicU64] {
+        let entries = P::GEOMETRY.entries();
+        &self.words[self.index(pfn) as usize * entries..][..entries]
+    }
+
+    /// Says of a frame that its words are data.
+    fn describe_data(&self, pfn: Pfn) {
+        for (index, word) in self.words_of(pfn).iter().enumerate() {
+            describe::<P>(word, format_args!("word {index} of {pfn}"), number);
+        }
+    }
+
     /// Who hands out frames.
     pub fn zone(&self) -> &Zone<P> {
         &self.zone
@@ -134,6 +151,7 @@ impl<P: Platform> PhysMem<P> {
                 let frame = self.zone.alloc(cpu, purpose(state)).ok_or(OutOfMemory)?;
                 let pfn = self.pfn(frame);
                 self.page(pfn).begin(cpu, state);
+                self.describe_data(pfn);
                 Ok(pfn)
             },
             |result| match result {

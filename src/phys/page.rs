@@ -28,11 +28,12 @@
 
 use std::fmt;
 
+use super::address::Pfn;
 use super::compound::Compound;
 use super::cpu::CpuId;
 use super::folio::FolioFlags;
 use crate::locks::{LockClass, Spin};
-use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Variant, Word, ordering};
+use crate::platform::{AtomicWord, Ordering, Platform, RaceCell, Variant, Word, describe, number, ordering};
 
 /// Who owns a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +157,14 @@ impl<P: Platform> Page<P> {
             folio: FolioFlags::new(),
             compound: Compound::new(),
         }
+    }
+
+    /// Says which frame's counts these are.
+    pub(super) fn describe(&self, pfn: Pfn) {
+        describe::<P>(&self.refcount, format_args!("refcount of {pfn}"), number);
+        describe::<P>(&self.mapcount, format_args!("mapcount of {pfn}"), number);
+        self.folio.describe(pfn);
+        self.compound.describe(pfn);
     }
 
     /// Who owns the frame.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use interleaver::Frontier;
 
+use super::interleaved::Failing;
+
 /// How an exploration ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -43,6 +45,8 @@ pub struct Exploration {
     pub pct: Option<PctBound>,
     /// The failing execution, as far as the engine can tell it.
     pub counterexample: Option<String>,
+    /// How to come to it again, if the engine can.
+    pub failing: Option<Failing>,
     /// Wall-clock time.
     pub elapsed: Duration,
     /// What is left of a search that stopped before its end, or of one that was only a shard.

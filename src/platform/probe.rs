@@ -5,7 +5,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::seam::Platform;
+use super::seam::{AtomicWord, GARBAGE, Platform};
 
 /// One line of a run's story.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Call<P>(PhantomData<P>);
 #[inline]
 pub fn enter<P: Platform>(function: &'static str, arguments: fmt::Arguments<'_>) -> Call<P> {
     if P::TRACED {
-        P::tell(Event::Enter { function, arguments: arguments.to_string() });
+        P::tell(Event::Enter { function, arguments: P::aside(|| arguments.to_string()) });
     }
     Call(PhantomData)
 }
@@ -46,16 +46,53 @@ impl<P: Platform> Call<P> {
     pub fn run<R>(self, body: impl FnOnce() -> R, words: impl FnOnce(&R) -> String) -> R {
         let result = body();
         if P::TRACED {
-            P::tell(Event::Leave { result: words(&result) });
+            P::tell(Event::Leave { result: P::aside(|| words(&result)) });
         }
         result
     }
+}
+
+/// Says what a word of shared memory is called from now on, and how its values read. A name that begins with the one
+/// before tells more of the same word, and holds for its past too.
+#[inline]
+pub fn describe<P: Platform>(word: &P::AtomicU64, name: fmt::Arguments<'_>, value: fn(u64) -> String) {
+    if P::TRACED {
+        word.describe(name, value);
+    }
+}
+
+/// A word of shared memory with a name that it keeps, whose values are numbers.
+#[inline]
+pub fn named<P: Platform>(name: fmt::Arguments<'_>, value: u64) -> P::AtomicU64 {
+    let word = P::AtomicU64::new(value);
+    describe::<P>(&word, name, number);
+    word
+}
+
+/// How a word of physical memory reads that nobody has written yet.
+pub const UNSET: &str = "garbage";
+
+/// A number as a reader wants it: small ones in decimal, as signed ones if they are that, others in hexadecimal.
+pub fn number(value: u64) -> String {
+    const SMALL: u64 = 1 << 20;
+    if value == GARBAGE {
+        return UNSET.to_owned();
+    }
+    match value.cast_signed() {
+        small if small.unsigned_abs() < SMALL => small.to_string(),
+        _ => format!("{value:#x}"),
+    }
+}
+
+/// An address of the host, which is another one in each process.
+pub fn pointer(value: u64) -> String {
+    if value == 0 { "NULL".to_owned() } else { "a pointer".to_owned() }
 }
 
 /// Tells one thing that the running function did.
 #[inline]
 pub fn remark<P: Platform>(words: fmt::Arguments<'_>) {
     if P::TRACED {
-        P::tell(Event::Remark(words.to_string()));
+        P::tell(Event::Remark(P::aside(|| words.to_string())));
     }
 }

@@ -32,6 +32,7 @@ use std::sync::atomic::Ordering;
 use crossbeam_utils::CachePadded;
 use parking_lot::lock_api::Mutex;
 
+use super::probe::{describe, named, pointer};
 use super::seam::{AtomicWord, NewLock, Platform, RaceWord};
 
 /// The read-side sections of every CPU, and what waits for their ends.
@@ -59,7 +60,12 @@ impl<P: Platform> Rcu<P> {
     /// No CPU of `cpus` is in a section.
     pub fn new(cpus: usize) -> Self {
         let deferred = Mutex::from_raw(P::RawSpin::new_lock("rcu"), Vec::new());
-        Self { cpus: (0..cpus).map(|_| CachePadded::new(P::AtomicU64::new(0))).collect(), deferred }
+        Self {
+            cpus: (0..cpus)
+                .map(|cpu| CachePadded::new(named::<P>(format_args!("rcu section of CPU {cpu}"), 0)))
+                .collect(),
+            deferred,
+        }
     }
 
     /// Begins a section on a CPU.
@@ -191,8 +197,9 @@ pub struct RcuWriter<P: Platform, T>(Arc<RcuReader<P, T>>);
 impl<P: Platform, T: Send + Sync + 'static> RcuWriter<P, T> {
     /// Publishes a first value.
     pub fn new(rcu: Arc<Rcu<P>>, value: T) -> Self {
-        let pointer = P::AtomicU64::new(expose::<P, T>(value));
-        Self(Arc::new(RcuReader { rcu, pointer, _owns: PhantomData }))
+        let word = P::AtomicU64::new(expose::<P, T>(value));
+        describe::<P>(&word, format_args!("rcu pointer"), pointer);
+        Self(Arc::new(RcuReader { rcu, pointer: word, _owns: PhantomData }))
     }
 
     /// What readers need.

@@ -73,17 +73,25 @@ pub trait Platform: Sized + Send + Sync + 'static {
     /// Looks at what the running thread keeps for itself; `None` on a thread that is none of the engine's.
     fn with_locals<R>(look: impl FnOnce(&Locals) -> R) -> Option<R>;
 
+    /// Puts something into words. What that reads of the memory is no access of the model: who is told of an execution
+    /// must not change it.
+    fn aside<R>(words: impl FnOnce() -> R) -> R {
+        words()
+    }
+
     /// Takes one event of the running thread's story; called only where [`Platform::TRACED`] is set.
     fn tell(event: Event);
 }
 
 /// What physical memory holds at first under a checker: nothing that anybody could take for zeroed memory or a table.
-pub(super) const GARBAGE: u64 = 0xdead_beef_0000;
+pub const GARBAGE: u64 = 0xdead_beef_0000;
 
 /// A 64-bit word that threads share.
 pub trait AtomicWord: Send + Sync + fmt::Debug {
     /// A word with a first value.
     fn new(value: u64) -> Self;
+    /// Says what the word is called from now on, and how its values read, to an engine that tells its executions.
+    fn describe(&self, _name: fmt::Arguments<'_>, _value: fn(u64) -> String) {}
     /// Takes the value of a word that nobody shares any more.
     fn final_value(&mut self) -> u64;
     /// Reads the word.

@@ -17,6 +17,7 @@ use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
+use super::probe;
 use super::seam::{AtomicWord, Platform, RaceWord};
 
 /// A value that is not there at first and is then set once (Linux: a pointer read with `READ_ONCE`, written under a
@@ -30,19 +31,21 @@ pub struct SetOnce<P: Platform, T> {
 }
 
 impl<P: Platform, T> SetOnce<P, T> {
-    /// An empty slot.
-    pub fn empty() -> Self {
-        Self::at(0)
+    /// An empty slot, with a name for who is told of it.
+    pub fn empty(name: &'static str) -> Self {
+        Self::at(name, 0)
     }
 
     /// A slot that is set from the start.
-    pub fn with(value: T) -> Self {
-        Self::at(expose(value))
+    pub fn with(name: &'static str, value: T) -> Self {
+        Self::at(name, expose(value))
     }
 
-    fn at(pointer: u64) -> Self {
+    fn at(name: &str, pointer: u64) -> Self {
         let written = P::RaceWord::new("O1 (whoever sees the pointer sees the value)", 0);
-        Self { pointer: P::AtomicU64::new(pointer), written, _owns: PhantomData }
+        let word = P::AtomicU64::new(pointer);
+        probe::describe::<P>(&word, format_args!("{name}"), probe::pointer);
+        Self { pointer: word, written, _owns: PhantomData }
     }
 
     /// The value, if it was set.
@@ -108,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_second_set_gets_its_value_back() {
-        let slot = SetOnce::<Native<X86_64>, String>::empty();
+        let slot = SetOnce::<Native<X86_64>, String>::empty("a slot");
         assert_eq!(slot.get(), None);
         assert_eq!(slot.set("first".to_owned()).map(String::as_str), Ok("first"));
         assert_eq!(slot.set("second".to_owned()), Err("second".to_owned()));

@@ -14,6 +14,7 @@
 
 use std::cell::Cell;
 
+use super::probe::remark;
 use super::seam::Platform;
 use super::{Ordering, variants};
 
@@ -73,9 +74,13 @@ pub fn remove(variant: Option<Variant>) {
     REMOVED.set(variant);
 }
 
-/// Whether this is removed.
+/// Whether this is removed; who is told of the execution learns where that is felt.
 pub fn lacks<P: Platform>(variant: Variant) -> bool {
-    P::CHECKED && REMOVED.get() == Some(variant)
+    let lacks = P::CHECKED && REMOVED.get() == Some(variant);
+    if lacks {
+        remark::<P>(format_args!("{} is removed: {}", variant.name(), variant.removes()));
+    }
+    lacks
 }
 
 /// Whether what was seen before the lock still holds under it; a re-check that is removed is not made, and holds.

@@ -7,14 +7,16 @@ use std::time::Duration;
 use crate::locks::Graph;
 use crate::locks::lockdep::{self, Learned};
 use crate::oracle::Evaluated;
-use crate::platform::interleaved::{self, Frontier, Interleaved, Part, Search};
+use crate::platform::interleaved::{
+    self, Execution, Failing, Frontier, Interleaved, Part, Search, Token, Told, make_simpler, schedule_so_far,
+};
 use crate::platform::loom::{self, Bounds, Environment, Loom};
 use crate::platform::variant::{self, Variant, Windows};
 use crate::platform::{self, Arc, Exploration, Extent, FourLevels, PctBound, Platform, Shape, TwoLevels, Watch};
 
 use super::answer::LockFinding;
 use super::definition::{LoomReach, Scenario, ShapeName};
-use super::run::run;
+use super::run::{Played, run};
 
 /// Who schedules the threads of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +69,8 @@ pub struct CheckReport {
     pub windows: Windows,
     /// The order in which locks were taken.
     pub lock_order: Graph,
-    /// The failing execution, as far as the engine can tell it.
-    pub counterexample: Option<String>,
+    /// How to come to the failing execution again, or to one that reaches an undeclared outcome; loom cannot tell.
+    pub failing: Option<Failing>,
     /// All executions that there are, as far as the engine could tell when it was stopped.
     pub estimate: Option<u64>,
     /// What PCT promises of its executions.
@@ -95,6 +97,8 @@ struct Tally {
     reached: BTreeMap<String, u64>,
     evaluated: Evaluated,
     windows: Windows,
+    /// The first execution that came to an outcome that nobody declared.
+    undeclared: Option<Token>,
 }
 
 /// What is played: a scenario, in which something may be removed.
@@ -173,12 +177,18 @@ fn check_once(play: Play, engine: Engine, part: Part, tally: Tally, watch: &Watc
     };
     lockdep::listen(None);
     let findings = learned.findings();
-    let Tally { reached, evaluated, windows } = tally.lock().expect("a failing model leaves no lock behind").clone();
+    let Tally { reached, evaluated, windows, undeclared } =
+        tally.lock().expect("a failing model leaves no lock behind").clone();
+    let verdict = match LockFinding::of(&findings, &exploration) {
+        Some(finding) => violated(&exploration, &finding),
+        None => judge(play.scenario, &exploration, &reached),
+    };
+    let failing = match (&verdict, undeclared) {
+        (Verdict::Undeclared(_), Some(schedule)) => simplify(play, &schedule),
+        _ => exploration.failing,
+    };
     CheckReport {
-        verdict: match LockFinding::of(&findings, &exploration) {
-            Some(finding) => violated(&exploration, &finding),
-            None => judge(play.scenario, &exploration, &reached),
-        },
+        verdict,
         executions: exploration.executions,
         extent: exploration.extent,
         elapsed: exploration.elapsed,
@@ -186,7 +196,7 @@ fn check_once(play: Play, engine: Engine, part: Part, tally: Tally, watch: &Watc
         evaluated,
         windows,
         lock_order: findings.order,
-        counterexample: exploration.counterexample,
+        failing,
         estimate: exploration.estimate,
         pct: exploration.pct,
         bounds: Vec::new(),
@@ -213,7 +223,7 @@ fn explore<G: Shape>(playing: Playing, engine: Engine, part: Part, watch: &Watch
     let scenario = playing.play.scenario;
     match engine {
         Engine::Interleaver { search } => {
-            let body = move || play_once::<Interleaved<G>>(&playing);
+            let body = move || count::<Interleaved<G>>(&playing);
             interleaved::explore_part(scenario.name, search, part, watch, body)
         }
         Engine::Loom { preemptions } => {
@@ -222,23 +232,69 @@ fn explore<G: Shape>(playing: Playing, engine: Engine, part: Part, watch: &Watch
                 preemptions: preemptions.or(scenario.loom.preemptions()),
                 environment: if preemptions.is_some() { Environment::Yields } else { Environment::Overrides },
             };
-            loom::explore(bounds, watch, move || play_once::<Loom<G>>(&playing))
+            loom::explore(bounds, watch, move || count::<Loom<G>>(&playing))
         }
     }
 }
 
-fn play_once<P: Platform>(Playing { play, tally, learned }: &Playing) {
+fn play_once<P: Platform>(play: Play) -> Played {
     variant::remove(play.removed);
+    run::<P>(play.scenario)
+}
+
+/// Plays it and counts what came out.
+fn count<P: Platform>(Playing { play, tally, learned }: &Playing) {
     lockdep::listen(Some(learned));
     // What an execution that was given up has counted is not this one's.
     Windows::take();
-    let played = run::<P>(play.scenario);
+    let played = play_once::<P>(*play);
+    let outcome = played.outcome.to_string();
     let mut tally = tally.lock().expect("a failing model leaves no lock behind");
-    *tally.reached.entry(played.outcome.to_string()).or_default() += 1;
+    if !is_declared(play.scenario, &outcome) && tally.undeclared.is_none() {
+        tally.undeclared = schedule_so_far();
+    }
+    *tally.reached.entry(outcome).or_default() += 1;
     for (id, facts) in played.evaluated {
         *tally.evaluated.entry(id).or_default() += facts;
     }
     tally.windows.add(&Windows::take());
+}
+
+fn is_declared(scenario: &Scenario, outcome: &str) -> bool {
+    scenario.outcomes.contains(&outcome)
+}
+
+/// Plays it where only one execution is looked at.
+///
+/// # Panics
+/// If the outcome is not declared: of one execution, that is all that can be wrong with it.
+fn play_strictly<P: Platform>(play: Play) {
+    let outcome = play_once::<P>(play).outcome.to_string();
+    assert!(is_declared(play.scenario, &outcome), "{UNDECLARED}: {outcome}");
+}
+
+/// How a failure begins that is an outcome that nobody declared.
+pub const UNDECLARED: &str = "not-declared";
+
+fn simplify(play: Play, schedule: &Token) -> Option<Failing> {
+    let name = play.scenario.name;
+    match play.scenario.shape {
+        ShapeName::TwoLevels => make_simpler(name, schedule, move || play_strictly::<Interleaved<TwoLevels>>(play)),
+        ShapeName::FourLevels => make_simpler(name, schedule, move || play_strictly::<Interleaved<FourLevels>>(play)),
+    }
+}
+
+/// Plays one schedule, with everything told; `None` if nothing fails.
+pub fn replay(scenario: &'static Scenario, removed: Option<Variant>, schedule: &Token) -> Option<Execution> {
+    let play = Play { scenario, removed };
+    match scenario.shape {
+        ShapeName::TwoLevels => {
+            interleaved::replay(scenario.name, schedule, move || play_strictly::<Told<TwoLevels>>(play))
+        }
+        ShapeName::FourLevels => {
+            interleaved::replay(scenario.name, schedule, move || play_strictly::<Told<FourLevels>>(play))
+        }
+    }
 }
 
 fn judge(scenario: &Scenario, exploration: &Exploration, reached: &BTreeMap<String, u64>) -> Verdict {

@@ -45,7 +45,9 @@ pub(super) fn judge_at_rest<P: Platform>(
     unheard(|| verify(&at_rest(), &quiet, evaluated))?;
     if let Some((mm, layout)) = world.child.as_ref().zip(layouts.child.as_ref()) {
         let kin = Some(Kin { relation: Relation::Parent, layout: parent, ghost: &history.parent });
-        unheard(|| verify(&at_rest(), &Quiet { mm, layout, tasks: &[], ghost: &history.child, files, kin }, evaluated))?;
+        unheard(|| {
+            verify(&at_rest(), &Quiet { mm, layout, tasks: &[], ghost: &history.child, files, kin }, evaluated)
+        })?;
     }
     Ok(())
 }

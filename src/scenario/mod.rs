@@ -42,7 +42,7 @@ mod trial;
 mod vma_lock;
 
 pub use answer::{Answer, LockFinding};
-pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part, check_without};
+pub use check::{CheckReport, Engine, TriedBound, UNDECLARED, Verdict, check, check_part, check_without, replay};
 pub use definition::{
     Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, clear_refs, copy_to_user,
     dontneed, execute, in_child, map_anonymous, map_file, mark_numa, migrate, munmap, peek, read, stock_huge,

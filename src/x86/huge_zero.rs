@@ -8,7 +8,7 @@
 //!   `Acquire`.
 
 use crate::phys::{CpuId, PageState, Pfn, PhysMem};
-use crate::platform::{AtomicWord, Ordering, Platform, Variant, ordering, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, named, ordering, remark};
 
 /// The huge page of zeros, once somebody wanted it.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct HugeZero<P: Platform> {
 
 impl<P: Platform> HugeZero<P> {
     pub(super) fn new() -> Self {
-        Self { folio: P::AtomicU64::new(0) }
+        Self { folio: named::<P>(format_args!("huge zero folio"), 0) }
     }
 
     /// The folio, if there is one (`is_huge_zero_folio` compares with it).

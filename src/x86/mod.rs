@@ -13,6 +13,7 @@ mod pkru;
 mod swap_entry;
 mod tlb;
 mod walk;
+mod words;
 
 pub use access::{Access, AccessKind, Interrupts, Mode};
 pub use address::{NotCanonical, VirtAddr};
@@ -27,3 +28,4 @@ pub use swap_entry::{AccessedBit, DirtyBit, SwapEntry, SwapType, make_readable_m
 pub use tlb::{Remembered, Retention};
 pub(crate) use walk::level_name;
 pub use walk::{Leaf, PageFault, Translation, walk};
+pub(crate) use words::describe_entry;

@@ -15,6 +15,7 @@ use super::access::{Access, AccessKind};
 use super::address::VirtAddr;
 use super::entry::EntryFlags;
 use super::error_code::ErrorCode;
+use super::words::describe_entry_of_page;
 
 /// What hardware reports when a walk fails: the error code, and the address for CR2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,8 +101,12 @@ fn try_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address: VirtAddr, acce
     let mut no_execute = EntryFlags::empty();
     for level in (1..=P::GEOMETRY.levels).rev() {
         let index = address.index(level, P::GEOMETRY);
+        let word = memory.word(table, index);
+        if level == 1 {
+            describe_entry_of_page::<P>(word, table, index, address.page_number(P::GEOMETRY));
+        }
         // ORDER O1: pairs with the stores that link tables and install pages.
-        let entry = memory.word(table, index).load(ordering::<P>(Variant::OWalk, Ordering::Acquire));
+        let entry = word.load(ordering::<P>(Variant::OWalk, Ordering::Acquire));
         let flags = EntryFlags::from_bits_truncate(entry);
         if !flags.contains(EntryFlags::PRESENT) {
             remark::<P>(format_args!("{}[{index}] is not present", level_name(level)));

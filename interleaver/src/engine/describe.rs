@@ -1,11 +1,10 @@
-//! Words for what happened: steps, waits, cycles, and the failing execution as a whole.
+//! Words for what happened: steps, waits and cycles.
 
 use super::exec::{Event, Exec, Hold, Phase};
 use super::machine::ANNOUNCED;
 use super::op::{Class, Kind, ObjId, ObjKind, Op, Step, Tid};
-use crate::report::{Failure, Reason, TraceStep};
+use crate::report::Reason;
 use crate::search::plan::Decision;
-use crate::token::Token;
 
 impl Exec {
     /// "thread 2 `reader`", by order of spawning.
@@ -40,7 +39,7 @@ impl Exec {
         }
     }
 
-    fn verb(kind: Kind) -> &'static str {
+    pub(super) fn verb(kind: Kind) -> &'static str {
         match kind {
             Kind::Choose => "choose",
             Kind::Load => "load",
@@ -77,31 +76,47 @@ impl Exec {
         }
     }
 
+    /// What an event did, with the object under its own title.
     fn event_words(&self, event: &Event) -> String {
-        let title = self.obj_title(event.obj);
+        self.words_of(event, &self.obj_title(event.obj), &|value| value.to_string())
+    }
+
+    /// The same with the object under another name, and its values in other words.
+    pub(super) fn words_of(&self, event: &Event, name: &str, value: &dyn Fn(u64) -> String) -> String {
         let verb = Exec::verb(event.kind);
-        let order = format!("{:?}", event.order);
+        let outcome = self.outcome_of(event, value);
         match event.kind {
-            Kind::Load => format!("load {title} = {} {order}", event.result),
-            Kind::Store => format!("store {title} := {} {order}", event.a),
-            Kind::Rmw => format!("update {title}: {} -> {} {order}", event.result, event.after),
+            Kind::Load | Kind::Store => format!("{verb} {name} {outcome} {:?}", event.order),
+            Kind::Rmw => format!("{verb} {name}: {outcome} {:?}", event.order),
+            Kind::Sum => format!("{verb} {name} {outcome}"),
+            Kind::Choose => format!("{verb} {outcome}"),
+            Kind::Add => format!("add {} to {name}", event.a),
+            Kind::NotifyOne if event.result > 0 => format!("notify one of {name}: {outcome}"),
+            _ if outcome.is_empty() => format!("{verb} {name}").trim_end().to_owned(),
+            _ => format!("{verb} {name}: {outcome}"),
+        }
+    }
+
+    /// What an event read or wrote, or whether it succeeded; nothing if that goes without saying.
+    pub(super) fn outcome_of(&self, event: &Event, value: &dyn Fn(u64) -> String) -> String {
+        match event.kind {
+            Kind::Load | Kind::Sum => format!("= {}", value(event.result)),
+            Kind::Store => format!(":= {}", value(event.a)),
+            Kind::Rmw => format!("{} -> {}", value(event.result), value(event.after)),
             Kind::Cas | Kind::CasWeak => {
                 let done = event.result == event.a && self.links[event.first_link as usize].class == Class::Write;
-                let outcome = if done { "ok".to_owned() } else { format!("failed, was {}", event.result) };
-                format!("{verb} {title}: {} -> {} {outcome}", event.a, event.b)
+                let outcome = if done { "ok".to_owned() } else { format!("failed, was {}", value(event.result)) };
+                format!("{} -> {} {outcome}", value(event.a), value(event.b))
             }
             Kind::TryLock | Kind::TryRead | Kind::TryWrite => {
-                format!("{verb} {title}: {}", if event.result != 0 { "ok" } else { "failed" })
+                if event.result != 0 { "ok" } else { "failed" }.to_owned()
             }
-            Kind::Write if event.result == ANNOUNCED => format!("write lock {title}: queued, readers inside"),
-            Kind::Choose => format!("choose {} of {}", event.result, event.a),
-            Kind::Add => format!("add {} to {title}", event.a),
-            Kind::Sum => format!("sum {title} = {}", event.result),
-            Kind::Wake => format!("wake from {title}: {}", if event.result != 0 { "notified" } else { "by itself" }),
-            Kind::NotifyOne if event.result > 0 => {
-                format!("notify one of {title}: {}", self.thread_title(Tid((event.result - 1) as u8)))
-            }
-            _ => format!("{verb} {title}").trim_end().to_owned(),
+            Kind::Write if event.result == ANNOUNCED => "queued, readers inside".to_owned(),
+            Kind::Choose => format!("{} of {}", event.result, event.a),
+            Kind::Add => format!("+{}", event.a),
+            Kind::Wake => if event.result != 0 { "notified" } else { "by itself" }.to_owned(),
+            Kind::NotifyOne if event.result > 0 => self.thread_title(Tid((event.result - 1) as u8)),
+            _ => String::new(),
         }
     }
 
@@ -217,55 +232,5 @@ impl Exec {
             Decision { thread: position(e.tid), choice }
         };
         self.events.iter().map(decision).collect()
-    }
-
-    /// The failing execution, for people.
-    pub(crate) fn failure(&self, reason: Reason, name: &str) -> Failure {
-        let position = |tid: Tid| self.spawned.iter().position(|&t| t == tid).unwrap_or_default();
-        let mut held: Vec<(Tid, ObjId)> = Vec::new();
-        let mut queued: Vec<(Tid, ObjId)> = Vec::new();
-        let mut steps = Vec::new();
-        for (index, event) in self.events.iter().enumerate() {
-            update_held(&mut held, &mut queued, event);
-            let notes = self.notes.iter().filter(|n| n.0 == index && n.1 == event.tid).map(|n| n.2.clone()).collect();
-            let mine = held.iter().filter(|(t, _)| *t == event.tid);
-            steps.push(TraceStep {
-                thread: position(event.tid),
-                what: self.event_words(event),
-                place: event.place.to_string(),
-                held: mine.map(|&(_, o)| self.obj_title(o)).collect(),
-                notes,
-            });
-        }
-        Failure {
-            reason,
-            threads: self.spawned.iter().map(|&t| self.thread_title(t)).collect(),
-            steps,
-            preemptions: self.preemptions,
-            token: Token { name: name.to_owned(), schedule: self.schedule() },
-        }
-    }
-}
-
-/// Follows who holds which lock. A writer that is queued behind readers holds it from when the last of them leaves.
-fn update_held(held: &mut Vec<(Tid, ObjId)>, queued: &mut Vec<(Tid, ObjId)>, event: &Event) {
-    let pair = (event.tid, event.obj);
-    match event.kind {
-        Kind::Write if event.result == ANNOUNCED => queued.push(pair),
-        Kind::Lock | Kind::Read | Kind::Write => held.push(pair),
-        Kind::TryLock | Kind::TryRead | Kind::TryWrite if event.result != 0 => held.push(pair),
-        Kind::Unlock | Kind::ReadUnlock | Kind::WriteUnlock => {
-            let mine = held.iter().rposition(|&h| h == pair);
-            let index = mine.or_else(|| held.iter().rposition(|h| h.1 == event.obj));
-            if let Some(index) = index {
-                held.remove(index);
-            }
-            if held.iter().all(|h| h.1 != event.obj)
-                && let Some(index) = queued.iter().position(|q| q.1 == event.obj)
-            {
-                held.push(queued.remove(index));
-            }
-        }
-        _ => {}
     }
 }

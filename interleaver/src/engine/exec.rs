@@ -17,6 +17,7 @@ use super::clock::Clocks;
 use super::happens::Happens;
 use super::op::{Access, Class, Effect, EventId, Kind, ObjId, ObjKind, ObjName, Op, Place, Tid};
 use super::retained::Retained;
+use super::tell::Described;
 use crate::report::Reason;
 use crate::search::plan::{Plan, Strategy};
 use std::cell::Cell;
@@ -193,13 +194,19 @@ pub(crate) struct Exec {
     pub happens: Happens,
     pub plan: Plan,
     pub notes: Vec<(usize, Tid, String)>,
+    pub described: Vec<Described>,
     pub peeking: Option<Peeking>,
+    /// Somebody looks at the state without taking part.
+    pub aside: bool,
     pub truths: Vec<(EventId, u64, bool)>,
     /// Steps that main took alone.
     pub alone: u32,
     pub idle_rounds: u32,
     /// Switches away from a thread that could have gone on. Counted in replays, whose failures people see.
     pub preemptions: u32,
+    /// The steps that they came before, and who failed, for people too.
+    pub preempting: Vec<usize>,
+    pub failing: Option<Tid>,
     pub unwinding_ops: u32,
     /// Destructors run outside any thread of the model.
     pub quiet: bool,
@@ -276,11 +283,15 @@ impl Exec {
             happens: Happens::new(4),
             plan,
             notes: Vec::new(),
+            described: Vec::new(),
             peeking: None,
+            aside: false,
             truths: Vec::new(),
             alone: 0,
             idle_rounds: 0,
             preemptions: 0,
+            preempting: Vec::new(),
+            failing: None,
             unwinding_ops: 0,
             quiet: false,
             tracked: 0,
@@ -307,12 +318,16 @@ impl Exec {
         self.group_clock.rewind();
         self.happens.reset();
         self.notes.clear();
+        self.described.clear();
         self.truths.clear();
         self.keep_shared_races();
         self.peeking = None;
+        self.aside = false;
         self.alone = 0;
         self.idle_rounds = 0;
         self.preemptions = 0;
+        self.preempting.clear();
+        self.failing = None;
         self.unwinding_ops = 0;
         self.tracked = 0;
         self.admit(Tid::MAIN, Tid::MAIN, Location::caller());
@@ -513,14 +528,6 @@ impl Exec {
 
     pub(crate) fn thread_mut(&mut self, tid: Tid) -> &mut Thread {
         &mut self.threads[tid.index()]
-    }
-
-    /// Keeps a line for the trace; only replays have readers for it.
-    pub(crate) fn note(&mut self, text: std::fmt::Arguments<'_>) {
-        if self.plan.is_replay() && self.status == Status::Running {
-            let at = self.events.len();
-            self.notes.push((at, self.current, text.to_string()));
-        }
     }
 
     /// Where a release stands in the source: a guard's drop has no place of its own, so it gets that of the acquire.

@@ -15,3 +15,4 @@ pub(crate) mod race;
 pub(crate) mod retained;
 pub(crate) mod rt;
 pub(crate) mod spin;
+pub(crate) mod tell;

@@ -126,6 +126,16 @@ impl Handle {
         }
     }
 
+    /// Says what the code calls the object from now on, and how its values read; only replays keep it.
+    pub(crate) fn describe(&self, name: std::fmt::Arguments<'_>, value: fn(u64) -> String) {
+        if let Some(rt) = try_runtime()
+            && rt.exec.is_told()
+        {
+            let id = self.id(&mut rt.exec, Location::caller());
+            rt.exec.describe(id, name, value);
+        }
+    }
+
     fn remember(&self, exec: &Exec, id: ObjId) {
         // ORDER none: an object is used by one OS thread at a time; a static shared by workers is found by its address.
         self.key.store(exec.epoch << INDEX_BITS | u64::from(id.0), Ordering::Relaxed);
@@ -190,7 +200,8 @@ pub(crate) fn mode() -> Mode {
         panic!("{OUTSIDE}");
     };
     if rt.exec.status == Status::Running {
-        return if rt.exec.peeking.is_none() { Mode::Event } else { Mode::Peeking };
+        let looks = rt.exec.aside || rt.exec.peeking.is_some();
+        return if looks { Mode::Peeking } else { Mode::Event };
     }
     leave(rt)
 }
@@ -233,6 +244,16 @@ pub(crate) fn panicking() -> bool {
         return false;
     }
     exec.thread(me).unwinding || !exec.spawned.iter().any(|&t| exec.thread(t).unwinding)
+}
+
+/// Runs `f` without steps: loads and plain reads see the present values, and order nothing.
+pub(crate) fn aside<R>(f: impl FnOnce() -> R) -> R {
+    let was = try_runtime().map(|rt| std::mem::replace(&mut rt.exec.aside, true));
+    let result = f();
+    if let Some((rt, was)) = try_runtime().zip(was) {
+        rt.exec.aside = was;
+    }
+    result
 }
 
 /// Publishes the operation and waits until this thread is chosen to take it.

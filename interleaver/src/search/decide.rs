@@ -48,8 +48,9 @@ impl Exec {
         };
         match picked {
             Pick::Go(tid, choice) => {
-                if self.plan.is_replay() {
-                    self.preemptions += u32::from(self.running().is_some_and(|running| running != tid));
+                if self.plan.is_replay() && self.running().is_some_and(|running| running != tid) {
+                    self.preemptions += 1;
+                    self.preempting.push(self.events.len());
                 }
                 self.current = tid;
                 self.choice = choice;
@@ -77,6 +78,8 @@ impl Exec {
     pub(crate) fn fail(&mut self, reason: Reason) -> Next {
         if self.status == Status::Running {
             self.status = Status::Failed;
+            let is_ones_own = !matches!(reason, Reason::Deadlock { .. } | Reason::Livelock { .. });
+            self.failing = is_ones_own.then_some(self.current);
             self.reason = Some(reason);
         }
         Next::End

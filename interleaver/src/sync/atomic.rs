@@ -53,6 +53,13 @@ macro_rules! integer {
                 self
             }
 
+            /// Says what it is called from now on, and how its values read, where a failure is told: a name that is
+            /// known only at run time. Only replays keep it. A name that begins with the one before tells more of the
+            /// same value, and holds for its past too.
+            pub fn describe(&self, name: std::fmt::Arguments<'_>, value: fn(u64) -> String) {
+                self.handle.describe(name, value);
+            }
+
             #[track_caller]
             fn rmw(&self, operand: $t, order: Ordering, new: impl FnOnce($t) -> $t) -> $t {
                 atomic(&self.handle, Kind::Rmw, operand as u64, 0, Orders::both(order), |old| new(old as $t) as u64)

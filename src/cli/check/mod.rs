@@ -178,7 +178,14 @@ impl Check {
 
     fn style(&self) -> Style {
         let undecided = if self.part.is_asked_for() { Exit::Undecided } else { Exit::Interrupted };
-        Style { json: self.json, verbose: self.verbose, engine: self.engine.name(), again: self.again(), undecided }
+        Style {
+            json: self.json,
+            verbose: self.verbose,
+            engine: self.engine.name(),
+            removed: self.variant,
+            again: self.again(),
+            undecided,
+        }
     }
 
     /// The command that does the same with one scenario.

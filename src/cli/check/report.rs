@@ -5,14 +5,15 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::failure::{Detail, ReplayToken, Replayed, WIDTH, page, replay, wrap};
 use crate::oracle::Evaluated;
 use crate::platform::interleaved::Frontier;
-use crate::platform::{Extent, PctBound};
+use crate::platform::{Extent, PctBound, Variant};
 use crate::scenario::{CheckReport, Scenario, TriedBound, Verdict};
 
 use super::super::Exit;
 use super::super::numbers::{about, percent};
-use super::super::output::line;
+use super::super::output::{line, text};
 use super::Checked;
 
 /// How it is printed.
@@ -20,6 +21,8 @@ pub(super) struct Style {
     pub(super) json: bool,
     pub(super) verbose: bool,
     pub(super) engine: &'static str,
+    /// What is removed from the kernel.
+    pub(super) removed: Option<Variant>,
     /// The command that does the same with the scenario that is named behind it.
     pub(super) again: String,
     /// How the command ends when a scenario was not decided.
@@ -54,9 +57,31 @@ impl Style {
         }
     }
 
+    /// The failing execution, as it was found and then made simpler; loom cannot tell it.
+    fn show(&self, scenario: &'static Scenario, report: &CheckReport) {
+        let detail = if self.verbose { Detail::Everything } else { Detail::WhatMatters };
+        let tokens = tokens(scenario, self.removed, report);
+        let first = if tokens.len() == 1 { "As it was found; nothing simpler is known:" } else { "As it was found:" };
+        let titles = [first, "Made simpler:"];
+        for (token, title) in tokens.iter().zip(titles) {
+            match replay(token) {
+                Ok(Replayed::Violated(failure)) => {
+                    line(format_args!("\n{title}\n"));
+                    text(&page(&failure, detail).to_string());
+                }
+                // Both are defects of the engine or of the scenario: the schedule was followed a moment ago.
+                Ok(Replayed::Holds) => {
+                    line(format_args!("    {token} does not fail again: it depends on more than its schedule"))
+                }
+                Err(error) => line(format_args!("    {token} cannot be replayed: {error}")),
+            }
+        }
+        line(format_args!(""));
+    }
+
     pub(super) fn line(&self, (scenario, report): &Checked) {
         if self.json {
-            let object = Line::of(self.engine, scenario, report);
+            let object = Line::of(self, scenario, report);
             return line(format_args!("{}", serde_json::to_string(&object).expect("a line of plain data is JSON")));
         }
         let (name, verdict, executions) = (scenario.name, word(report), report.executions);
@@ -68,21 +93,23 @@ impl Style {
         self.explain(scenario, report);
     }
 
-    fn explain(&self, scenario: &Scenario, report: &CheckReport) {
+    fn explain(&self, scenario: &'static Scenario, report: &CheckReport) {
         match &report.verdict {
             Verdict::Holds | Verdict::HoldsPartly | Verdict::Stopped => {}
             Verdict::Violated(words) => {
-                line(format_args!("    claim: {}\n    found: {}", scenario.claim, words.replace('\n', "\n    ")));
-                line(format_args!("    in execution {}; again: {} {}", report.executions, self.again, scenario.name));
-                if let Some(counterexample) = &report.counterexample {
-                    line(format_args!("\n{counterexample}\n"));
-                }
+                paragraph(&format!("claim: {}", scenario.claim));
+                paragraph(&format!("found: {words}"));
+                let again = format!("    in execution {}; again: {} {}", report.executions, self.again, scenario.name);
+                let fits = again.len() <= WIDTH;
+                line(format_args!("{}", if fits { again } else { again.replacen("again: ", "again:\n      ", 1) }));
+                self.show(scenario, report);
             }
             Verdict::Unreached(outcomes) => {
                 outcomes.iter().for_each(|outcome| line(format_args!("    never reached: {outcome}")));
             }
             Verdict::Undeclared(outcomes) => {
                 outcomes.iter().for_each(|outcome| line(format_args!("    not declared: {outcome}")));
+                self.show(scenario, report);
             }
         }
         if self.verbose {
@@ -121,6 +148,17 @@ impl Style {
             _ => Exit::Violated,
         }
     }
+}
+
+/// Some lines below that of the scenario.
+fn paragraph(words: &str) {
+    wrap(words, WIDTH - 4, 2).iter().for_each(|words| line(format_args!("    {words}")));
+}
+
+/// What leads to the failing execution again: as it was found, and then, if there is one, a simpler one.
+pub(super) fn tokens(scenario: &'static Scenario, removed: Option<Variant>, report: &CheckReport) -> Vec<ReplayToken> {
+    let recipes = report.failing.iter().flat_map(|failing| [Some(&failing.found), failing.shrunk.as_ref()]);
+    recipes.flatten().map(|recipe| ReplayToken { scenario, removed, recipe: recipe.clone() }).collect()
 }
 
 fn word(report: &CheckReport) -> &'static str {
@@ -206,7 +244,8 @@ struct Line<'a> {
     engine: &'a str,
     verdict: &'a str,
     violation: Option<&'a str>,
-    counterexample: Option<&'a str>,
+    replay: Option<String>,
+    replay_found: Option<String>,
     executions: u64,
     seconds: f64,
     explored: String,
@@ -221,7 +260,8 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(engine: &'a str, scenario: &'a Scenario, report: &'a CheckReport) -> Self {
+    fn of(style: &Style, scenario: &'static Scenario, report: &'a CheckReport) -> Self {
+        let (engine, tokens) = (style.engine, tokens(scenario, style.removed, report));
         let verdict = &report.verdict;
         Self {
             scenario: scenario.name,
@@ -229,7 +269,8 @@ impl<'a> Line<'a> {
             engine,
             verdict: word(report),
             violation: if let Verdict::Violated(words) = verdict { Some(words) } else { None },
-            counterexample: report.counterexample.as_deref(),
+            replay: tokens.iter().last().map(ToString::to_string),
+            replay_found: tokens.first().map(ToString::to_string),
             executions: report.executions,
             seconds: report.elapsed.as_secs_f64(),
             explored: explored(engine, report),

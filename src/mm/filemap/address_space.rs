@@ -28,7 +28,7 @@ use std::fmt;
 use crate::locks::{LockClass, RwSem, Spin, SpinGuard, Subclass};
 use crate::mm::{Mm, ResvMap, RssKind};
 use crate::phys::{Contents, CpuId, FileId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
-use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, ordering, recheck, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, named, ordering, recheck, remark};
 
 use super::file_system::{Behaviour, FaultOp, FileSystem};
 use super::huge_folio::Slot;
@@ -67,8 +67,8 @@ impl<P: Platform> AddressSpace<P> {
         assert!(pages <= most_pages, "a file of {pages} pages has no room in {most_pages}");
         Self {
             id,
-            size_pages: P::AtomicU64::new(pages),
-            slots: (0..most_pages).map(|_| P::AtomicU64::new(0)).collect(),
+            size_pages: named::<P>(format_args!("i_size in pages"), pages),
+            slots: (0..most_pages).map(|index| named::<P>(format_args!("page cache slot {index}"), 0)).collect(),
             i_mmap: IMmap::new(),
             invalidate_lock: RwSem::new(LockClass::InvalidateLock, ()),
             i_rwsem: RwSem::new(LockClass::Inode, ()),

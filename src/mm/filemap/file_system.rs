@@ -19,7 +19,7 @@
 use std::fmt;
 
 use crate::phys::{Contents, FileId, Pfn, PhysMem};
-use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, enter, named, remark};
 
 use super::address_space::AddressSpace;
 use crate::mm::Mm;
@@ -172,7 +172,7 @@ pub const fn file_word(file: FileId, index: u64, word: usize) -> u64 {
 impl<P: Platform> FileSystem<P> {
     pub(super) fn new(behaviour: Behaviour, pages: u64) -> Self {
         let stored = if behaviour.fault.has_storage() { pages } else { 0 };
-        Self { behaviour, stored_pages: P::AtomicU64::new(stored) }
+        Self { behaviour, stored_pages: named::<P>(format_args!("pages on disk"), stored) }
     }
 
     pub(super) fn behaviour(&self) -> &Behaviour {

@@ -15,7 +15,7 @@ use crate::locks::{LockClass, OwnedReadGuard, OwnedRwSem};
 use crate::mm::generation::Generation;
 use crate::mm::mm_struct::Mm;
 use crate::mm::vm_flags::VmFlags;
-use crate::platform::{Arc, AtomicWord, Ordering, Platform, Tally, Variant, lacks};
+use crate::platform::{Arc, AtomicWord, Ordering, Platform, Tally, Variant, lacks, named};
 
 use super::resv_map::ResvMap;
 
@@ -40,7 +40,7 @@ impl<P: Platform> HugetlbVma<P> {
             generation: mm.generation(),
             owned,
             shared_lock: has_lock.then(|| OwnedRwSem::new(LockClass::HugetlbVmaLock)),
-            unmapped: P::AtomicU64::new(0),
+            unmapped: named::<P>(format_args!("vma_lock is unmapped"), 0),
             usage: mm.hugetlb_usage_counter(),
         }
     }
@@ -51,7 +51,7 @@ impl<P: Platform> HugetlbVma<P> {
             generation: self.generation,
             owned: self.owned.clone(),
             shared_lock: self.shared_lock.as_ref().map(|_| OwnedRwSem::new(LockClass::HugetlbVmaLock)),
-            unmapped: P::AtomicU64::new(u64::from(self.is_unmapped())),
+            unmapped: named::<P>(format_args!("vma_lock is unmapped"), u64::from(self.is_unmapped())),
             usage: Arc::clone(&self.usage),
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use interleaver::{Builder, Frontier, Progress, Reason, Report, Stop, Strategy};
 
 use super::super::exploration::{Exploration, Extent, PctBound, Verdict, Watch};
+use super::replay::{Failing, is_alike};
 
 /// How much of a search is done here, and by how many.
 #[derive(Clone, Debug)]
@@ -88,13 +89,15 @@ pub fn explore_part(
         estimate: estimate(search, &report, watch),
         pct: pct_bound(search, &report),
         counterexample: report.shrunk.as_ref().or(report.failure.as_ref()).map(ToString::to_string),
+        failing: report.failure.as_ref().map(|found| Failing::of(found, report.shrunk.as_deref())),
         elapsed: report.elapsed,
         left: report.frontier,
     }
 }
 
-fn configured(name: &str, search: Search) -> Builder {
-    let builder = Builder::new().name(name);
+/// The engine, as every check and every replay has it: what was found by one is repeated by the other.
+pub(super) fn configured(name: &str, search: Search) -> Builder {
+    let builder = Builder::new().name(name).alike(is_alike);
     match search {
         Search::Everything => builder,
         Search::Preemptions(most) => builder.preemptions(u32::try_from(most).unwrap_or(u32::MAX)),

@@ -3,7 +3,10 @@
 //! Nothing has to be cured here: an access is one step, reads commute, a tried lock is a lock like any other.
 
 mod explore;
+mod replay;
+mod told;
 
+use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
@@ -19,7 +22,10 @@ use super::probe::Event;
 use super::seam::{AtomicWord, GARBAGE, NewLock, Platform, RaceWord, RawBitLock, Tally};
 
 pub use explore::{Part, Search, explore, explore_part};
-pub use interleaver::{BadFrontier, BadMerge, Frontier};
+pub use interleaver::schedule_so_far;
+pub use interleaver::{BadFrontier, BadMerge, BadToken, Effect, Frontier, Pending, Reason, Token, TraceStep};
+pub use replay::{Execution, Failing, Line, Recipe, make_simpler, replay};
+pub use told::{Plain, Told};
 
 interleaver::thread_local! {
     static LOCALS: Locals = Locals::default();
@@ -79,6 +85,10 @@ impl AtomicWord for AtomicU64 {
     #[track_caller]
     fn new(value: u64) -> Self {
         AtomicU64::new(value)
+    }
+
+    fn describe(&self, name: fmt::Arguments<'_>, value: fn(u64) -> String) {
+        AtomicU64::describe(self, name, value);
     }
 
     fn final_value(&mut self) -> u64 {

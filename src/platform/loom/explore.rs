@@ -81,7 +81,17 @@ pub fn explore(bounds: Bounds, watch: &Watch, body: impl Fn() + Send + Sync + 's
     if verdict == Verdict::Holds && capped {
         verdict = Verdict::Stopped;
     }
-    Exploration { verdict, extent, executions, estimate: None, pct: None, counterexample: None, elapsed, left: None }
+    Exploration {
+        verdict,
+        extent,
+        executions,
+        estimate: None,
+        pct: None,
+        counterexample: None,
+        failing: None,
+        elapsed,
+        left: None,
+    }
 }
 
 fn install_hook() {
