@@ -90,7 +90,7 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::M44, by("anon-prepare-neighbour", "D49")),
     (Variant::NumaSame, by("numa-two-faults", "D14")),
     (Variant::NumaSameAgain, by("numa-two-faults", "D14")),
-    (Variant::MigrateSame, by("numa-dontneed", "D21")),
+    (Variant::MigrateSame, by("numa-dontneed", "is not a frame")),
     (Variant::MigrateCount, by("g2-cow-lock-wait", "never reached")),
     (Variant::ArriveSame, by("numa-dontneed", "D12")),
     (Variant::LockPageSame, by("g2-cow-lock-wait", "D23")),
