@@ -31,6 +31,7 @@ mod access_error;
 mod anon_vma;
 mod anonymous;
 mod bad_area;
+mod change_writable;
 mod do_fault;
 mod ending;
 mod entry_at;
@@ -71,6 +72,7 @@ mod wp_page_g2;
 mod wp_page_shared;
 
 pub use anon_vma::{AnonVma, fork_vma};
+pub(crate) use change_writable::{can_change_writable, wants_manual_write_upgrade};
 pub use ending::{BusCode, Ending, FaultCode, Oops};
 pub use entry_at::EntryAt;
 pub use exception::Process;
@@ -80,8 +82,11 @@ pub use filemap::{
     AddressSpace, Behaviour, FaultOp, HugeFolios, IMmap, MapPages, PageMkwrite, Reads, Space, VmaFile, file_word,
 };
 pub use generation::{CowReuse, Generation, VmaLocking};
+pub(crate) use huge_memory::pmd_trans_huge_lock;
 pub use huge_memory::{CopiedHuge, HugeZap, LockedPmd, copy_huge_pmd, migrate_huge_folio, split_at, zap_huge};
-pub use hugetlb::{HugetlbVma, ResvMap, copy_hugetlb_page_range, hugetlb_zap, unmap_hugepages};
+pub use hugetlb::{
+    HugetlbVma, ResvMap, copy_hugetlb_page_range, hugetlb_change_protection, hugetlb_zap, unmap_hugepages,
+};
 pub use map_request::{HugeAdvice, MapFlags, MapRequest, OpenFile, OpenMode, do_mmap, mmap};
 pub use migrate::{Migrated, migrate_folio};
 pub use mm_struct::{Mm, MmError, RssKind};

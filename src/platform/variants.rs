@@ -127,6 +127,13 @@ variants! {
     OrderWithAdders = Step "order-with-adders", "actors/truncate.rs, truncate",
         "ordering the new size against who adds pages of shared memory";
     M68 = Step "M68", "mm/vmf.rs, retry", "releasing the fault lock with VM_FAULT_RETRY";
+    ModifyProt = Step "modify-prot", "mm/pte_update.rs, modify_prot_start",
+        "taking an entry out before its rights change: it is read and overwritten";
+    UpgradeExclusive = Step "upgrade-exclusive", "mm/change_writable.rs, can_change_writable",
+        "the question whether a private page is exclusive, before its entry becomes writable with its VMA";
+    MprotectFlush = Step "mprotect-flush", "actors/mprotect.rs, mprotect", "the flush after rights were taken away";
+    HugeProtExchange = Step "huge-prot-exchange", "actors/change_protection.rs, change_huge_pmd",
+        "taking a huge entry out before its rights change";
     M3 = Recheck "M3", "mm/huge_memory/anonymous.rs, map_new_folio", "pmd_none before a new huge page is mapped";
     M3Zero = Recheck "M3-zero", "mm/huge_memory/anonymous.rs, map_huge_zero",
         "pmd_none before the huge zero page is mapped";

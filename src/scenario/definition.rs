@@ -190,6 +190,15 @@ pub enum Op {
         /// Which of the two.
         advice: HugeAdvice,
     },
+    /// The system call `mprotect`.
+    Mprotect {
+        /// The first page.
+        page: u64,
+        /// Pages.
+        pages: u64,
+        /// Their rights from then on.
+        protection: Protection,
+    },
     /// The NUMA scanner takes the page's rights away, to learn who uses it.
     MarkNuma {
         /// The page.
@@ -283,6 +292,11 @@ pub const fn dontneed(page: u64, pages: u64) -> Op {
 /// `madvise(MADV_HUGEPAGE)` or `madvise(MADV_NOHUGEPAGE)`.
 pub const fn advise_huge(page: u64, pages: u64, advice: HugeAdvice) -> Op {
     Op::AdviseHuge { page, pages, advice }
+}
+
+/// The system call `mprotect`.
+pub const fn mprotect(page: u64, pages: u64, protection: Protection) -> Op {
+    Op::Mprotect { page, pages, protection }
 }
 
 /// The NUMA scanner's mark on a page.

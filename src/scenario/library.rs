@@ -3,7 +3,7 @@
 use super::definition::Scenario;
 use super::{
     cow, cow_g2, fault_munmap, file_read, file_truncate, file_write, huge, huge_cow, huge_file, huge_g2, huge_migrate,
-    hugetlb, numa, read_write, same_pte, stack, tables, vma_lock,
+    hugetlb, mprotect, numa, read_write, same_pte, stack, tables, vma_lock,
 };
 
 /// Every scenario of the library.
@@ -27,6 +27,7 @@ pub fn library() -> impl Iterator<Item = &'static Scenario> {
         huge_migrate::SCENARIOS,
         huge_file::SCENARIOS,
         hugetlb::SCENARIOS,
+        mprotect::SCENARIOS,
     ]
     .into_iter()
     .flatten()

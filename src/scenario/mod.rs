@@ -28,6 +28,7 @@ mod huge_file;
 mod huge_g2;
 mod huge_migrate;
 mod hugetlb;
+mod mprotect;
 mod read_write;
 mod same_pte;
 mod shown_by;
@@ -39,7 +40,7 @@ mod vma_lock;
 pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part, check_without};
 pub use definition::{
     Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, copy_to_user, dontneed,
-    execute, in_child, map_file, mark_numa, migrate, munmap, peek, read, stock_hugetlb, truncate, write,
+    execute, in_child, map_file, mark_numa, migrate, mprotect, munmap, peek, read, stock_hugetlb, truncate, write,
 };
 pub use left::{BadLeft, Left};
 pub use library::library;

@@ -93,6 +93,10 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::OLastMapping, by("g2-cow-parent-child", "D24")),
     (Variant::OHugeZero, by("huge-zero-zero", "D14")),
     (Variant::OFirstHugeZero, by("huge-zero-zero", "D14")),
+    (Variant::ModifyProt, by("mprotect-marks", "D40")),
+    (Variant::UpgradeExclusive, by("mprotect-upgrade-shared", "D26")),
+    (Variant::MprotectFlush, by("mprotect-flush", "not declared")),
+    (Variant::HugeProtExchange, by("mprotect-huge-marks", "D40")),
     (Variant::M10, never("no actor unlinks a table while faults run: collapse will")),
     (
         Variant::M27Around,

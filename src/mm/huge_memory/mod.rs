@@ -43,4 +43,5 @@ pub use migrate::migrate_huge_folio;
 pub(super) use migration::assert_being_moved;
 pub(super) use migration::pmd_migration_entry_wait;
 pub(super) use set_pmd::{SetPmd, do_set_pmd, is_pmd_mappable};
+pub(crate) use zap::pmd_trans_huge_lock;
 pub use zap::{HugeZap, split_at, zap_huge};
