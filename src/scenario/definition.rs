@@ -12,7 +12,7 @@ use crate::oracle::Sharing;
 pub struct Scenario {
     /// Its name, after the race that it shows.
     pub name: &'static str,
-    /// The file it stands in.
+    /// The family that it belongs to, after the file that it stands in or the race that it is about.
     pub family: &'static str,
     /// What it claims, as a sentence.
     pub claim: &'static str,

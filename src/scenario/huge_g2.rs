@@ -13,7 +13,7 @@ const HUGE: &[VmaSpec] = &[VmaSpec { page: 0, pages: 2, protection: READ_WRITE, 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "huge-small-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "a fault that finds a huge page and one that finds none agree on a huge entry or on a table",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -30,7 +30,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-huge-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "two write faults on one empty PMD entry install one huge page and one deposit",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -47,7 +47,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-zero-write-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "a huge read and a huge write: the zero page is replaced by a huge page as a whole",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -65,7 +65,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-accessed-split-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "a write whose huge entry is split under it never brings the huge entry back",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -80,7 +80,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-numa-split-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "a huge page that gives its rights back while it is split is a table in the end",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -97,7 +97,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-wp-split-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "a write to a write-protected huge page either reuses it or finds the table that a split left",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -112,7 +112,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-wp-wp-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "two writes to a write-protected huge page that is exclusive make it writable once",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -127,7 +127,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-split-split-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "two splits of one huge page leave one table",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -142,7 +142,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-zap-split-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "a huge page that is discarded while it is split is a table, or nothing",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -157,7 +157,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-zero-writes-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "two writes to the huge zero page give each writer what it wrote",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -178,7 +178,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-munmap-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "a huge fault either completes before munmap discards it, or gets SEGV_MAPERR; no deposit leaks",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -200,7 +200,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 #[cfg(test)]
 const HOLE: Scenario = Scenario {
     name: "huge-small-dontneed-4.4",
-    family: "huge_g2",
+    family: "huge-g2",
     claim: "an empty PMD entry is never taken for a table",
     shape: ShapeName::TwoLevels,
     generation: Generation::G2,
@@ -215,7 +215,7 @@ const HOLE: Scenario = Scenario {
 #[cfg(test)]
 const MOVED: Scenario = Scenario {
     name: "huge-migrate-4.4",
-    family: "huge_g2",
+    family: "huge-g2",
     claim: "a huge page of which one page is moved is split before: no entry is ever huge and under migration",
     shape: ShapeName::TwoLevels,
     generation: Generation::G2,
