@@ -154,7 +154,7 @@ fn copy_pte_range<P: Platform>(
 }
 
 fn copy_present_pte<P: Platform>(
-    Copying { parent, child, vma }: &Copying<'_, P>,
+    Copying { parent, vma, .. }: &Copying<'_, P>,
     address: VirtAddr,
     entry: PteVal,
     (from, to): (&mut LockedTable<'_, P>, &mut LockedTable<'_, P>),
@@ -167,7 +167,7 @@ fn copy_present_pte<P: Platform>(
             RssKind::Anon => dup_anon_rmap(parent, entry.pfn()),
             RssKind::File | RssKind::Shmem => folio_add_file_rmap(parent, entry.pfn()),
         }
-        child.add_rss(kind, 1);
+        to.count_rss(kind, 1);
     }
     let mut copy = entry;
     if vma.is_cow() && entry.is_writable() {
@@ -184,7 +184,7 @@ fn copy_present_pte<P: Platform>(
 /// An entry under migration counts as a page of the child, too, and will come back shared (`copy_nonpresent_pte`). No
 /// fork here meets one: whoever moves a page holds the mmap lock to the end.
 fn copy_nonpresent_pte<P: Platform>(
-    Copying { child, vma, .. }: &Copying<'_, P>,
+    Copying { vma, .. }: &Copying<'_, P>,
     address: VirtAddr,
     entry: PteVal,
     (from, to): (&mut LockedTable<'_, P>, &mut LockedTable<'_, P>),
@@ -194,7 +194,7 @@ fn copy_nonpresent_pte<P: Platform>(
     let readable = if vma.is_cow() { make_readable_migration_entry(entry) } else { entry };
     from.set(address, readable);
     to.set(address, readable);
-    child.add_rss_anon(1);
+    to.count_rss(RssKind::Anon, 1);
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@
 //! - I2 (D35). Every CPU has forgotten the old entries before the scanner goes on.
 
 use crate::mm::{CowReuse, EntryAt, LockedPmd, LockedTable, Mm, Vma, find_pmd, flush_tlb_range};
-use crate::platform::{Platform, enter, remark};
-use crate::x86::{EntryFlags, PteVal, VirtAddr};
+use crate::platform::{Platform, Variant, enter, lacks, remark};
+use crate::x86::{EntryFlags, PmdVal, PteVal, VirtAddr};
 
 /// Takes the rights away from the entries of `bytes` bytes from `start`, as far as it makes sense to ask: pages of the
 /// hugetlb pool are not moved.
@@ -56,7 +56,8 @@ fn mark_huge<P: Platform>(mm: &Mm<P>, pmd: EntryAt) -> bool {
         remark::<P>(format_args!("PMD = {old} is left alone"));
         return false;
     }
-    let old = pmd.invalidate();
+    let old = if lacks::<P>(Variant::NumaInvalidate) { pmd.exchange(PmdVal::from_bits(0)) } else { pmd.invalidate() };
+    assert!(!P::CHECKED || !pmd.get().is_none(), "D48: an entry that is being marked reads as none");
     let rights = EntryFlags::PROT_NONE | EntryFlags::ACCESSED;
     let kept = match mm.generation().cow_reuse() {
         CowReuse::MapCount => old.flags() & EntryFlags::WRITABLE,

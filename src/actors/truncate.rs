@@ -133,7 +133,7 @@ fn unmap_small<P: Platform>(vma: &Vma<P>, mm: &Mm<P>, cpu: CpuId, pfn: Pfn) {
     if entry.is_present() && entry.pfn() == pfn {
         let mut gather = Gather::new(mm, cpu);
         let entry = table.clear(address);
-        zap_entry(mm, &mut gather, entry);
+        zap_entry(mm, &mut gather, &table, entry);
         drop(table);
         gather.finish();
     }

@@ -74,16 +74,21 @@ fn zap_pte_range<P: Platform>(
     for address in pages {
         if !table.get(address).is_none() {
             let entry = table.clear(address);
-            zap_entry(mm, gather, entry);
+            zap_entry(mm, gather, &table, entry);
         }
     }
     Some(())
 }
 
-pub(super) fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, entry: PteVal) {
+pub(super) fn zap_entry<P: Platform>(
+    mm: &Mm<P>,
+    gather: &mut Gather<'_, P>,
+    table: &LockedTable<'_, P>,
+    entry: PteVal,
+) {
     if under_migration(entry).is_some() {
         // Whoever moves the page has uncounted the mapping already, and its reference.
-        mm.add_rss_anon(-1);
+        table.count_rss(RssKind::Anon, -1);
         return;
     }
     assert!(entry.is_present(), "{entry:?}: no actor swaps pages yet");
@@ -94,7 +99,7 @@ pub(super) fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, ent
             // What hardware marked in the entry must outlive it (D37): the file system has to write it back.
             mm.memory().folio(entry.pfn()).mark_dirty();
         }
-        mm.add_rss(kind, -1);
+        table.count_rss(kind, -1);
         remove_rmap(mm, entry.pfn());
         gather.page(entry.pfn());
     }

@@ -13,10 +13,11 @@ use crate::phys::{AnonVmaId, Pfn};
 use crate::platform::{Arc, Platform, Variant, enter, lacks, remark};
 use crate::x86::VirtAddr;
 
-use super::fault_lock::FaultLockKind;
+use super::mergeable_anon_vma::{Neighbours, find_mergeable_anon_vma};
 use super::mm_struct::Mm;
 use super::task::Task;
 use super::vma::Vma;
+use super::vma_lock::neighbours_under_rcu;
 use super::vmf::{Effort, VmFault, Vmf};
 
 /// The VMAs that may map the pages of one origin.
@@ -112,24 +113,27 @@ pub(super) enum Prepared<'m, P: Platform> {
 /// To prepare one takes the mmap lock, because it looks at the neighbours. A fault that holds only its VMA's lock may
 /// not wait for it (who writes holds it and waits for the VMA's), so it tries (M44).
 ///
-/// The allocation cannot fail here: it comes from the host. Looking for a neighbour's `anon_vma` to share is not
-/// modelled.
+/// The allocation cannot fail here: it comes from the host.
 pub(super) fn vmf_anon_prepare<'m, P: Platform>(vmf: Vmf<'m, P>) -> Prepared<'m, P> {
     enter::<P>("vmf_anon_prepare", format_args!("vma={:?}", vmf.vma())).run(
         || {
             if let Some(id) = vmf.vma().anon_vma().map(|anon_vma| anon_vma.id()) {
                 return Prepared::Ready(vmf, id);
             }
-            let neighbours = match vmf.lock.kind() {
-                FaultLockKind::MmapRead => None,
-                FaultLockKind::VmaRead => match vmf.mm.mmap_lock().try_read() {
-                    Some(vmas) => Some(vmas),
-                    None if lacks::<P>(Variant::M44) => None,
-                    None => return Prepared::Retry(vmf.retry(Effort::Minor)),
-                },
+            if let Some((vmas, _)) = vmf.lock.under_mmap_lock() {
+                let id = anon_vma_prepare(vmf.mm, vmf.task, vmf.vma(), &vmas.neighbours(vmf.vma()));
+                return Prepared::Ready(vmf, id);
+            }
+            if lacks::<P>(Variant::M44) {
+                let neighbours = neighbours_under_rcu(vmf.mm, vmf.task, vmf.vma());
+                let id = anon_vma_prepare(vmf.mm, vmf.task, vmf.vma(), &neighbours);
+                return Prepared::Ready(vmf, id);
+            }
+            let Some(vmas) = vmf.mm.mmap_lock().try_read() else {
+                return Prepared::Retry(vmf.retry(Effort::Minor));
             };
-            let id = anon_vma_prepare(vmf.mm, vmf.task, vmf.vma());
-            drop(neighbours);
+            let id = anon_vma_prepare(vmf.mm, vmf.task, vmf.vma(), &vmas.neighbours(vmf.vma()));
+            drop(vmas);
             Prepared::Ready(vmf, id)
         },
         |prepared| match prepared {
@@ -148,12 +152,18 @@ pub fn fork_vma<P: Platform>(child: &Mm<P>, task: &Task, parent: &Vma<P>) -> Vma
     )
 }
 
-/// Makes and links an `anon_vma` for a VMA that had none, unless another task is faster (`__anon_vma_prepare`). The
-/// mmap lock is held.
-pub(super) fn anon_vma_prepare<P: Platform>(mm: &Mm<P>, task: &Task, vma: &Vma<P>) -> AnonVmaId {
+/// Links a VMA that had none to a neighbour's `anon_vma` or to a new one, unless another task is faster
+/// (`__anon_vma_prepare`). The mmap lock is held.
+pub(super) fn anon_vma_prepare<P: Platform>(
+    mm: &Mm<P>,
+    task: &Task,
+    vma: &Vma<P>,
+    neighbours: &Neighbours<P>,
+) -> AnonVmaId {
     enter::<P>("__anon_vma_prepare", format_args!("vma={vma:?}")).run(
         || {
-            let mine = Arc::new(AnonVma::new(mm, task));
+            let shared = find_mergeable_anon_vma(vma, neighbours);
+            let mine = shared.unwrap_or_else(|| Arc::new(AnonVma::new(mm, task)));
             let candidate = Arc::clone(&mine);
             let mut linked = mine.root.write();
             let _page_table_lock = mm.page_table_lock().lock();

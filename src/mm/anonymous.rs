@@ -8,15 +8,17 @@ use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PteVal};
 
 use super::anon_vma::{Prepared, vmf_anon_prepare};
+use super::expand_stack_4_4::check_stack_guard_page;
 use super::fault_flags::FaultFlags;
+use super::generation::StackGrowth;
 use super::handle_pte_fault::writable_entry;
+use super::mm_struct::RssKind;
 use super::pte_table::{LockedTable, pte_alloc};
 use super::rmap::folio_add_new_anon_rmap;
 use super::vm_flags::VmFlags;
 use super::vmf::{FaultError, VmFault, Vmf};
 
-/// Maps a page where there was none. That 4.4 keeps the lowest page of a stack free here, and lets the stack grow by
-/// one more instead (`check_stack_guard_page`), is not modelled.
+/// Maps a page where there was none.
 pub(super) fn do_anonymous_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
     enter::<P>("do_anonymous_page", format_args!("address={}, flags={}", vmf.address, vmf.flags)).run(
         || {
@@ -26,12 +28,21 @@ pub(super) fn do_anonymous_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m,
             }
             match pte_alloc(vmf.mm, vmf.task, vmf.pmd) {
                 Err(OutOfMemory) => vmf.failed(FaultError::Oom),
+                Ok(()) if !keeps_guard_page(&vmf) => vmf.failed(FaultError::Sigsegv),
                 Ok(()) if vmf.flags.contains(FaultFlags::WRITE) => map_new_page(vmf),
                 Ok(()) => map_zero_page(vmf),
             }
         },
         VmFault::words,
     )
+}
+
+/// 4.4 keeps the lowest page of a stack free; newer kernels keep a gap below it instead.
+fn keeps_guard_page<P: Platform>(vmf: &Vmf<'_, P>) -> bool {
+    match vmf.mm.generation().stack_growth() {
+        StackGrowth::AmongReaders => check_stack_guard_page(vmf).is_ok(),
+        StackGrowth::Alone => true,
+    }
 }
 
 fn map_zero_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
@@ -63,7 +74,7 @@ fn map_new_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
         memory.put_page(vmf.task.cpu(), pfn);
         return vmf.handled();
     }
-    vmf.mm.add_rss_anon(1);
+    table.count_rss(RssKind::Anon, 1);
     folio_add_new_anon_rmap(&vmf, pfn, anon_vma);
     memory.add_to_lru(vmf.task.cpu(), pfn);
     table.set(vmf.address, entry);

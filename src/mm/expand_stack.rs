@@ -1,7 +1,6 @@
 //! A stack that grows when it is accessed below its start (`mm/mmap.c`, `expand_stack_locked`, `expand_downwards`).
 //!
-//! Linux 4.4 moved the start under the mmap semaphore held for reading, by a plain store that lookups raced with. That
-//! is not modelled: every generation grows stacks under the lock held for writing.
+//! How 4.4 did it, among readers, stands in `expand_stack_4_4`.
 //!
 //! # Invariants
 //! - I1. The VMA has its `anon_vma` before it grows, and the `anon_vma` learns the new start under its own lock, so the
@@ -18,7 +17,7 @@ use super::vm_flags::VmFlags;
 use super::vma_tree::{VmaIndex, VmaTree};
 
 /// Bytes that a stack may have (`RLIMIT_STACK`, as most systems set it).
-const STACK_LIMIT: u64 = 8 << 20;
+pub(super) const STACK_LIMIT: u64 = 8 << 20;
 
 /// Why a stack does not grow; the name is Linux's errno.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +38,11 @@ impl CannotGrow {
             Self::NoRoom => "-ENOMEM: another mapping is too near, or the stack would be too large",
         }
     }
+
+    /// What growing came to, in words.
+    pub(super) fn tell(result: &Result<(), Self>) -> String {
+        result.map_or_else(|error| error.words().to_owned(), |()| "0".to_owned())
+    }
 }
 
 /// Makes the VMA, which lies above `address`, reach down to its page; the mmap lock is held for writing, so that nobody
@@ -56,7 +60,7 @@ pub(super) fn expand_stack_locked<P: Platform>(
             may_grow(vmas, index, start)?;
             let vma = vmas.shared(index);
             if vma.anon_vma().is_none() {
-                anon_vma_prepare(mm, task, &vma);
+                anon_vma_prepare(mm, task, &vma, &vmas.neighbours(&vma));
             }
             vmas.start_write(&vma);
             let anon_vma = vma.anon_vma().expect("it has just been prepared");
@@ -69,7 +73,7 @@ pub(super) fn expand_stack_locked<P: Platform>(
             vmas.set_start(index, start);
             Ok(())
         },
-        |result| result.map_or_else(|error| CannotGrow::words(error).to_owned(), |()| "0".to_owned()),
+        CannotGrow::tell,
     )
 }
 

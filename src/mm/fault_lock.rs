@@ -10,7 +10,9 @@ use crate::platform::{Arc, Platform, Variant, enter, recheck};
 
 use super::bad_area::{Exception, may_wait_for_mmap_lock};
 use super::expand_stack::expand_stack_locked;
+use super::expand_stack_4_4::expand_stack;
 use super::fault_flags::FaultFlags;
+use super::generation::StackGrowth;
 use super::mm_struct::Mm;
 use super::mmap_lock::MmapWriteGuard;
 use super::task::Task;
@@ -81,6 +83,14 @@ impl<'m, P: Platform> FaultLock<'m, P> {
         }
     }
 
+    /// The tree that the VMA stands in, if the mmap lock keeps it stable.
+    pub(super) fn under_mmap_lock(&self) -> Option<(&VmaTree<P>, VmaIndex)> {
+        match &self.held {
+            Held::MmapRead { vmas, vma } => Some((vmas, *vma)),
+            Held::VmaRead { .. } => None,
+        }
+    }
+
     /// Which lock it is.
     pub fn kind(&self) -> FaultLockKind {
         match &self.held {
@@ -110,9 +120,17 @@ pub(super) fn lock_mm_and_find_vma<'m, P: Platform>(
             if vmas.vma(vma).start() <= exception.address {
                 return Some(FaultLock::of_mmap(vmas, vma, task));
             }
-            let is_stack = vmas.vma(vma).flags().contains(VmFlags::GROWSDOWN);
-            drop(vmas);
-            if is_stack { grow_stack(mm, task, exception, vma) } else { None }
+            match mm.generation().stack_growth() {
+                StackGrowth::AmongReaders => {
+                    expand_stack(mm, task, &vmas, vma, exception.address).ok()?;
+                    Some(FaultLock::of_mmap(vmas, vma, task))
+                }
+                StackGrowth::Alone => {
+                    let is_stack = vmas.vma(vma).flags().contains(VmFlags::GROWSDOWN);
+                    drop(vmas);
+                    if is_stack { grow_stack(mm, task, exception, vma) } else { None }
+                }
+            }
         },
         |lock| lock.as_ref().map_or("NULL".to_owned(), |lock| format!("vma {:?}", lock.vma())),
     )

@@ -89,13 +89,13 @@ pub(super) fn finish_fault<P: Platform>(
             match page {
                 Page::OfFile(pfn) => {
                     set_pte_range(vmf, &mut table, vmf.address, pfn, write);
-                    vmf.mm.add_rss(RssKind::of(vmf.mm.memory().page(pfn).mapping()), 1);
+                    table.count_rss(RssKind::of(vmf.mm.memory().page(pfn).mapping()), 1);
                 }
                 Page::Copy(pfn, anon_vma) => {
                     folio_add_new_anon_rmap(vmf, pfn, anon_vma);
                     vmf.mm.memory().add_to_lru(vmf.task.cpu(), pfn);
                     table.set(vmf.address, writable_entry(vmf, pfn));
-                    vmf.mm.add_rss(RssKind::Anon, 1);
+                    table.count_rss(RssKind::Anon, 1);
                 }
             }
             drop(table);

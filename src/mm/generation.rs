@@ -21,6 +21,15 @@ pub enum VmaLocking {
     PerVma,
 }
 
+/// Which lock lets a stack grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StackGrowth {
+    /// The mmap lock held for reading, with that of the `anon_vma` (until 6.4).
+    AmongReaders,
+    /// The mmap lock held for writing.
+    Alone,
+}
+
 /// How a write to a write-protected anonymous page finds out that it need not copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CowReuse {
@@ -39,6 +48,14 @@ impl Generation {
         match self {
             Self::G2 => VmaLocking::MmapLockOnly,
             Self::G6 => VmaLocking::PerVma,
+        }
+    }
+
+    /// How its stacks grow.
+    pub const fn stack_growth(self) -> StackGrowth {
+        match self {
+            Self::G2 => StackGrowth::AmongReaders,
+            Self::G6 => StackGrowth::Alone,
         }
     }
 

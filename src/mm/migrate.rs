@@ -173,6 +173,7 @@ fn arrive<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr, old: Pfn, no
         remark::<P>(format_args!("the entry was zapped meanwhile"));
         return false;
     }
+    assert!(!marked.is_none(), "D12: who only has the reverse map's lock fills no empty entry");
     let swap = SwapEntry::from_pte(marked).expect("D44: the entry is still under migration");
     let entry = restored(vma, marked, swap, now);
     let page = mm.memory().page(now);

@@ -143,18 +143,15 @@ impl<P: Platform> Mm<P> {
         self.rss_anon_pages.read()
     }
 
-    /// Counts anonymous pages mapped or, if negative, unmapped (`add_mm_counter`).
-    pub fn add_rss_anon(&self, pages: i64) {
-        self.rss_anon_pages.add(pages);
-    }
-
     /// Pages of a kind that are mapped (`get_mm_counter`). Exact when nobody faults.
     pub fn rss(&self, kind: RssKind) -> i64 {
         self.rss_counter(kind).read()
     }
 
-    /// Counts pages of a kind mapped or, if negative, unmapped (`add_mm_counter`).
-    pub fn add_rss(&self, kind: RssKind, pages: i64) {
+    /// Counts pages of a kind mapped or, if negative, unmapped (`add_mm_counter`). Who may is who has locked the table
+    /// that maps them (D20): [`LockedTable::count_rss`](super::LockedTable::count_rss),
+    /// [`LockedPmd::count_rss`](super::LockedPmd::count_rss).
+    pub(super) fn add_rss(&self, kind: RssKind, pages: i64) {
         self.rss_counter(kind).add(pages);
     }
 

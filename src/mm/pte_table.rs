@@ -25,7 +25,7 @@ use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, ordering, 
 use crate::x86::{PmdState, PmdVal, PteVal, VirtAddr};
 
 use super::entry_at::EntryAt;
-use super::mm_struct::Mm;
+use super::mm_struct::{Mm, RssKind};
 use super::task::Task;
 use super::walk::{link_table, new_table};
 
@@ -100,6 +100,12 @@ impl<'m, P: Platform> LockedTable<'m, P> {
         // ORDER O1: publishes the page's contents; pairs with `peek` and the hardware walk.
         self.table.mm.entry(at).store(pte.bits(), ordering::<P>(Variant::OSetPte, Ordering::Release));
         remark::<P>(format_args!("PTE[{}] = {:#x}", at.index, pte.bits()));
+    }
+
+    /// Counts pages of a kind that the table's entries map or, if negative, no longer map (`add_mm_counter`), before
+    /// anybody else can see the entries change (D20).
+    pub fn count_rss(&self, kind: RssKind, pages: i64) {
+        self.table.mm.add_rss(kind, pages);
     }
 
     /// The word of an address's entry, for updates that have a reason of their own.

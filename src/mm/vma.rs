@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! - I1 (D49). A field changes only through a [`WritableVma`]: the mmap lock is held for writing, and so is the VMA's
-//!   own lock where there is one. Whoever holds either for reading finds the fields stable.
+//!   own lock where there is one. Whoever holds either for reading finds the fields stable; of a stack of 4.4 all but
+//!   the start (`vma_start`).
 //! - I2 (D50). A VMA that was detached is freed after a grace period: whoever found it in the tree under RCU may still
 //!   try its lock, and nothing else.
 
@@ -19,10 +20,11 @@ use super::map_request::is_unnamed;
 use super::mm_struct::Mm;
 use super::vm_flags::{VmFlags, WriteNotify};
 use super::vma_lock::VmaLock;
+use super::vma_start::VmaStart;
 
 /// A range of pages with the same rights.
 pub struct Vma<P: Platform> {
-    start: RaceCell<P, VirtAddr>,
+    start: VmaStart<P>,
     end: RaceCell<P, VirtAddr>,
     flags: RaceCell<P, VmFlags>,
     anon_vma: SetOnce<P, Arc<AnonVma<P>>>,
@@ -47,7 +49,7 @@ impl<P: Platform> Vma<P> {
     pub fn new(start: VirtAddr, end: VirtAddr, flags: VmFlags) -> Self {
         assert!(start < end, "a VMA from {start} to {end} has no page");
         Self {
-            start: RaceCell::new(UPHOLDS, start),
+            start: VmaStart::new(start),
             end: RaceCell::new(UPHOLDS, end),
             flags: RaceCell::new(UPHOLDS, flags),
             anon_vma: SetOnce::empty(),
@@ -111,6 +113,17 @@ impl<P: Platform> Vma<P> {
                 file.mapping().evict(mm.memory(), cpu);
             }
         }
+    }
+
+    /// The same, a stack that grows while others read where it begins (4.4).
+    pub(super) fn growing_among_readers(self) -> Self {
+        Self { start: self.start.sinking(), ..self }
+    }
+
+    /// Lets the start of such a stack sink; the `anon_vma` is locked (`expand_downwards`).
+    pub(super) fn sink_to(&self, start: VirtAddr) {
+        assert!(matches!(self.start, VmaStart::Sinking(_)), "D49: {self:?} is no stack that grows among readers");
+        self.start.set(start);
     }
 
     /// Its first address.
@@ -202,6 +215,7 @@ impl<P: Platform> Vma<P> {
     pub(super) fn upper_part(&self, at: VirtAddr) -> Self {
         assert!(self.start() < at && at < self.end(), "{at} is not inside {self:?}");
         let mut upper = Self::new(at, self.end(), self.flags());
+        upper.start = self.start.of_other_part(at);
         upper.file = self.file.as_ref().map(|file| file.of_root(file.root()));
         upper.hugetlb = self.hugetlb.as_ref().map(HugetlbVma::other_part);
         if let Some(anon_vma) = self.anon_vma() {

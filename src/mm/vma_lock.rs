@@ -34,6 +34,7 @@ use crate::platform::{
 use crate::x86::VirtAddr;
 
 use super::fault_lock::FaultLock;
+use super::mergeable_anon_vma::Neighbours;
 use super::mm_struct::Mm;
 use super::task::Task;
 use super::vma::Vma;
@@ -149,6 +150,15 @@ impl<P: Platform> VmaReaders<P> {
         let pivot = pivots.get(pivots.partition_point(|pivot| pivot.end <= address))?;
         (pivot.start <= address).then_some(&pivot.vma)
     }
+}
+
+/// The VMAs next to one, as somebody finds them who has neither the mmap lock nor their own: they may be freed any
+/// moment (what [`Variant::M44`] does).
+pub(super) fn neighbours_under_rcu<P: Platform>(mm: &Mm<P>, task: &Task, vma: &Vma<P>) -> Neighbours<P> {
+    let section = mm.machine().rcu().read(task.cpu().index());
+    let below = vma.start().bytes().checked_sub(P::GEOMETRY.page_size());
+    let above = Some(vma.end().bytes()).filter(|end| *end < P::GEOMETRY.task_size());
+    [below, above].map(|at| at.and_then(|at| mm.vma_readers().walk(&section, VirtAddr::user(at)).map(Arc::clone)))
 }
 
 /// Locks the VMA of an address for a fault, without the mmap lock; `None` if that cannot be had at once.

@@ -11,7 +11,8 @@ use std::fmt;
 use crate::platform::{Arc, Platform, Rcu, RcuWriter};
 use crate::x86::VirtAddr;
 
-use super::generation::{Generation, VmaLocking};
+use super::generation::{Generation, StackGrowth, VmaLocking};
+use super::mergeable_anon_vma::Neighbours;
 use super::vm_flags::VmFlags;
 use super::vma::{Vma, WritableVma};
 use super::vma_lock::{MmLockSeq, Pivot, VmaReaders};
@@ -20,6 +21,7 @@ use super::vma_lock::{MmLockSeq, Pivot, VmaReaders};
 pub struct VmaTree<P: Platform> {
     vmas: Vec<Arc<Vma<P>>>,
     locking: VmaLocking,
+    stacks: StackGrowth,
     published: RcuWriter<P, Vec<Pivot<P>>>,
     seq: Arc<MmLockSeq<P>>,
 }
@@ -31,7 +33,13 @@ pub(super) struct VmaIndex(usize);
 impl<P: Platform> VmaTree<P> {
     pub(super) fn new(rcu: &Arc<Rcu<P>>, generation: Generation) -> Self {
         let published = RcuWriter::new(Arc::clone(rcu), Vec::new());
-        Self { vmas: Vec::new(), locking: generation.vma_locking(), published, seq: Arc::new(MmLockSeq::new()) }
+        Self {
+            vmas: Vec::new(),
+            locking: generation.vma_locking(),
+            stacks: generation.stack_growth(),
+            published,
+            seq: Arc::new(MmLockSeq::new()),
+        }
     }
 
     /// What faults without the mmap lock need.
@@ -58,6 +66,12 @@ impl<P: Platform> VmaTree<P> {
     /// The VMA below another one.
     pub(super) fn below(&self, index: VmaIndex) -> Option<&Vma<P>> {
         index.0.checked_sub(1).map(|below| &*self.vmas[below])
+    }
+
+    /// The VMAs next to one of the tree's.
+    pub(super) fn neighbours(&self, vma: &Vma<P>) -> Neighbours<P> {
+        let index = self.first_ending_after(vma.start());
+        [index.checked_sub(1), Some(index + 1)].map(|at| at.and_then(|at| self.vmas.get(at)).map(Arc::clone))
     }
 
     /// A VMA, to keep while the tree changes.
@@ -116,7 +130,10 @@ impl<P: Platform> VmaTree<P> {
         assert!(!self.overlaps(vma.start(), vma.end()), "{vma:?} overlaps another VMA");
         let index = self.first_ending_after(vma.start());
         self.start_write(&vma);
-        let vma = Arc::new(vma);
+        let vma = Arc::new(match self.stacks {
+            StackGrowth::AmongReaders if vma.flags().contains(VmFlags::GROWSDOWN) => vma.growing_among_readers(),
+            StackGrowth::AmongReaders | StackGrowth::Alone => vma,
+        });
         self.vmas.insert(index, Arc::clone(&vma));
         self.publish();
         if let Some(file) = vma.file() {

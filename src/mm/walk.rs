@@ -164,8 +164,20 @@ pub(super) fn new_table<P: Platform>(mm: &Mm<P>, task: &Task, level: u32) -> Res
     Ok(table)
 }
 
+/// D10, D2: an entry above the PTE tables is empty when a table is linked there; only teardown, or whoever makes it
+/// huge, empties one.
+fn assert_empty<P: Platform>(mm: &Mm<P>, at: EntryAt) {
+    if P::CHECKED {
+        // ORDER none: the caller holds the entry's lock.
+        let now = mm.entry(at).load(Ordering::Relaxed);
+        let id = if at.level > 2 { "D10" } else { "D2" };
+        assert!(now == 0, "{id}: a table is linked at {at}, which holds {now:#x}");
+    }
+}
+
 /// Points an entry to a table; the caller holds the entry's lock and found it empty.
 pub(super) fn link_table<P: Platform>(mm: &Mm<P>, at: EntryAt, bits: u64) {
+    assert_empty(mm, at);
     mm.add_tables(1);
     // ORDER O1: publishes the zeroed table; pairs with `read_table`, `pmdp_get_lockless` and the hardware walk.
     mm.entry(at).store(bits, ordering::<P>(Variant::M5, Ordering::Release));

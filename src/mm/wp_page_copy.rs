@@ -56,10 +56,10 @@ fn copy_and_replace<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal, old: Option<
     match old.map(|old| RssKind::of(memory.page(memory.folio_of(old)).mapping())) {
         Some(RssKind::Anon) => {}
         Some(kind @ (RssKind::File | RssKind::Shmem)) => {
-            vmf.mm.add_rss(kind, -1);
-            vmf.mm.add_rss(RssKind::Anon, 1);
+            table.count_rss(kind, -1);
+            table.count_rss(RssKind::Anon, 1);
         }
-        None => vmf.mm.add_rss(RssKind::Anon, 1),
+        None => table.count_rss(RssKind::Anon, 1),
     }
     let uncount = || old.into_iter().for_each(|old| remove_rmap(vmf.mm, old));
     let too_early = lacks::<P>(Variant::M21);

@@ -104,6 +104,10 @@ variants! {
     M39 = Recheck "M39", "mm/vma_lock.rs, lock_vma_under_rcu", "the question whether the VMA was detached";
     VmaRange = Recheck "vma-range", "mm/vma_lock.rs, lock_vma_under_rcu",
         "the question whether the VMA still covers the address";
+    NumaInvalidate = Step "numa-invalidate", "actors/numa_scan.rs, mark_huge",
+        "an entry that is not empty while a huge page is NUMA-marked";
+    StackStart44 = Recheck "stack-start-4.4", "mm/expand_stack_4_4.rs, expand_downwards",
+        "whether the stack has grown meanwhile, under the lock of its anon_vma";
     M42 = Recheck "M42", "mm/fault_lock.rs, grow_stack", "looking for the VMA again after the gap between two locks";
     StackGrown = Recheck "stack-grown", "mm/fault_lock.rs, grow_stack",
         "the question whether the stack has grown meanwhile";

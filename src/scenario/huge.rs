@@ -146,6 +146,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
+        name: "huge-numa-scan-dontneed",
+        family: "huge",
+        claim: "a discard never passes a huge page by because the scanner is about to mark it",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: HUGE,
+        setup: &[stock_huge(2, 1), write(0, 0, 9)],
+        actors: &[Actor { name: "S", ops: &[mark_numa(0)] }, Actor { name: "D", ops: &[dontneed(0, 2)] }],
+        outcomes: &["S marked; D discarded; +0 -0 pages; +0 -1 tables; +0 -1 huge"],
+        loom: LoomReach::Outcomes { preemptions: 2 },
+    },
+    Scenario {
         name: "huge-numa-split",
         family: "huge",
         claim: "a huge page that gives its rights back while it is split is a table in the end",

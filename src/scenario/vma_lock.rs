@@ -1,6 +1,6 @@
 //! Faults under the lock of their VMA, against those who hold the mmap lock.
 
-use crate::mm::{Generation, VmFlags};
+use crate::mm::{Generation, Protection, VmFlags};
 
 use super::definition::{
     Actor, LoomReach, READ_WRITE, Scenario, ShapeName, TWO_PAGES, VmaSpec, copy_to_user, munmap, write,
@@ -10,6 +10,12 @@ use super::definition::{
 const APART: &[VmaSpec] = &[
     VmaSpec { page: 0, pages: 1, protection: READ_WRITE, flags: VmFlags::empty() },
     VmaSpec { page: 2, pages: 1, protection: READ_WRITE, flags: VmFlags::empty() },
+];
+
+/// Two mappings side by side that differ in their rights only: one could have the other's `anon_vma`.
+const SIDE_BY_SIDE: &[VmaSpec] = &[
+    VmaSpec { page: 0, pages: 1, protection: READ_WRITE, flags: VmFlags::empty() },
+    VmaSpec { page: 1, pages: 1, protection: READ_WRITE.union(Protection::EXEC), flags: VmFlags::empty() },
 ];
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -72,6 +78,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[],
         actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "U", ops: &[munmap(2, 1)] }],
         outcomes: &["W wrote; U unmapped; page 0 is W's; +1 -0 pages; +1 -0 tables"],
+        loom: LoomReach::Outcomes { preemptions: 2 },
+    },
+    Scenario {
+        name: "anon-prepare-neighbour",
+        family: "vma_lock",
+        claim: "a VMA that could share its neighbour's anon_vma never looks at the neighbour after munmap has freed it",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G6,
+        vmas: SIDE_BY_SIDE,
+        setup: &[write(1, 0, 9)],
+        actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "U", ops: &[munmap(1, 1)] }],
+        outcomes: &["W wrote; U unmapped; page 0 is W's; +1 -1 pages; +0 -0 tables"],
         loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {

@@ -56,6 +56,15 @@ pub(super) const TALES: &[Tale] = &[
         map_stack(stage);
         stage.write(7);
     }),
+    tale_g2(
+        "stack-guard-page-g2",
+        "a store to the lowest page of a stack above another mapping, in Linux 4.4",
+        |stage| {
+            stage.map(7, 1, RW);
+            map_stack(stage);
+            stage.write(8);
+        },
+    ),
     tale("kernel-copy", "copy_to_user faults a page in", |stage| {
         stage.map(0, 1, RW);
         stage.tell(Mode::KernelUserCopy, Instruction::store(page(0), 0x5eed));

@@ -2,7 +2,8 @@
 
 use crate::actors::{change_prot_numa, fork, migrate};
 use crate::mm::{
-    LockedTable, MapFlags, MapRequest, Migrated, Mm, Process, Protection, Task, VmFlags, Vma, find_pmd, remove_rmap,
+    LockedTable, MapFlags, MapRequest, Migrated, Mm, Process, Protection, RssKind, Task, VmFlags, Vma, find_pmd,
+    remove_rmap,
 };
 use crate::platform::Arc;
 use crate::x86::{Completion, Instruction, Mode, SwapEntry, SwapType};
@@ -20,6 +21,12 @@ pub(super) const TALES: &[Tale] = &[
     tale("anonymous-read", "the first load from a page maps the zero page", |stage| {
         stage.map(0, 1, RW);
         stage.read(0);
+    }),
+    tale("anon-vma-shared", "the first store to a mapping next to one that differs in its rights only", |stage| {
+        stage.map(0, 1, RW);
+        stage.map(1, 1, RW.union(Protection::EXEC));
+        stage.accessed_before("a store to the neighbour", Instruction::store(page(1), 1));
+        stage.write(0);
     }),
     tale("vma-lock", "a store where the VMA is prepared: its lock is enough", |stage| {
         stage.map(0, 2, RW);
@@ -134,7 +141,7 @@ fn poison_first_page(mm: &Mm<P>) {
     let broken = table.clear(page(0)).pfn();
     mm.machine().shoot_down();
     remove_rmap(mm, broken);
-    mm.add_rss_anon(-1);
+    table.count_rss(RssKind::Anon, -1);
     let entry = SwapEntry::new(SwapType::HwPoison, broken.number()).expect("a frame fits into an offset");
     table.set(page(0), entry.to_pte());
 }

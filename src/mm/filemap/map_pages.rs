@@ -72,7 +72,7 @@ pub(in crate::mm) fn filemap_map_pages<P: Platform>(
                 }
                 next = next_uptodate_folio(vmf, file, index + 1..=last);
             }
-            vmf.mm.add_rss(file.rss_kind(), mapped);
+            table.count_rss(file.rss_kind(), mapped);
             drop(table);
             around
         },

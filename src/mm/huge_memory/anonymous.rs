@@ -13,6 +13,7 @@ use crate::x86::{EntryFlags, PmdVal};
 use crate::mm::anon_vma::{Prepared, vmf_anon_prepare};
 use crate::mm::fault_flags::FaultFlags;
 use crate::mm::generation::CowReuse;
+use crate::mm::mm_struct::RssKind;
 use crate::mm::vm_flags::VmFlags;
 use crate::mm::vma::Vma;
 use crate::mm::vmf::{FaultError, Vmf};
@@ -69,7 +70,7 @@ fn map_new_folio<'m, P: Platform>(vmf: Vmf<'m, P>, anon_vma: AnonVmaId) -> HugeF
         folio_add_new_anon_rmap_pmd(&vmf, folio, anon_vma);
         memory.add_to_lru(cpu, folio);
         pmd.deposit(table);
-        vmf.mm.add_rss_anon(pages::<P>());
+        pmd.count_rss(RssKind::Anon, pages::<P>());
         pmd.set(writable_huge_entry(vmf.vma(), folio));
         drop(pmd);
     } else {

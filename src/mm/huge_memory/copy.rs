@@ -21,7 +21,7 @@ use crate::x86::{EntryFlags, PmdState, PmdVal, make_readable_migration_entry};
 use crate::mm::anon_vma::AnonVma;
 use crate::mm::entry_at::EntryAt;
 use crate::mm::generation::Generation;
-use crate::mm::mm_struct::Mm;
+use crate::mm::mm_struct::{Mm, RssKind};
 use crate::mm::rmap::dup_anon_rmap_pmd;
 use crate::mm::task::Task;
 use crate::mm::vma::Vma;
@@ -64,7 +64,7 @@ pub fn copy_huge_pmd<P: Platform>(
             let mut parents = LockedPmd::lock(parent, from);
             let entry = parents.get();
             if under_migration(entry).is_some() {
-                copy_migration_entry(child, &mut parents, &mut childs);
+                copy_migration_entry(&mut parents, &mut childs);
             } else if let PmdState::Huge(head) = entry.state() {
                 if let Some(anon_vma) = splitter(parent, vma, entry) {
                     // The splitter may be about to look into the child's tables, too.
@@ -77,7 +77,7 @@ pub fn copy_huge_pmd<P: Platform>(
                 if parent.machine().huge_zero().get() != Some(head) {
                     parent.memory().page(head).get();
                     dup_anon_rmap_pmd(parent, head);
-                    child.add_rss_anon(pages::<P>());
+                    childs.count_rss(RssKind::Anon, pages::<P>());
                 }
                 parents.update(PmdVal::write_protected);
                 childs.set(entry.write_protected().without(EntryFlags::ACCESSED));
@@ -109,10 +109,10 @@ fn splitter<P: Platform>(parent: &Mm<P>, vma: &Vma<P>, entry: PmdVal) -> Option<
 
 /// A page under migration counts as the child's, too, and will come back shared. No fork here meets one: whoever moves
 /// a page holds the mmap lock to the end.
-fn copy_migration_entry<P: Platform>(child: &Mm<P>, parents: &mut LockedPmd<'_, P>, childs: &mut LockedPmd<'_, P>) {
+fn copy_migration_entry<P: Platform>(parents: &mut LockedPmd<'_, P>, childs: &mut LockedPmd<'_, P>) {
     let readable = PmdVal::migration(make_readable_migration_entry(parents.get().as_pte()));
     remark::<P>(format_args!("the huge page is under migration"));
     parents.set(readable);
     childs.set(readable);
-    child.add_rss_anon(pages::<P>());
+    childs.count_rss(RssKind::Anon, pages::<P>());
 }

@@ -30,7 +30,7 @@ use crate::platform::{AtomicWord, Ordering, Platform, Variant, ordering, remark}
 use crate::x86::{PmdVal, level_name};
 
 use crate::mm::entry_at::EntryAt;
-use crate::mm::mm_struct::Mm;
+use crate::mm::mm_struct::{Mm, RssKind};
 
 /// A PMD entry whose table is locked.
 pub struct LockedPmd<'m, P: Platform> {
@@ -83,6 +83,12 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
         let old = self.exchange(self.get().invalidated());
         self.mm.machine().shoot_down();
         old
+    }
+
+    /// Counts the small pages of a kind that the entry maps or, if negative, no longer maps (`add_mm_counter`), before
+    /// anybody else can see it change (D20).
+    pub fn count_rss(&self, kind: RssKind, pages: i64) {
+        self.mm.add_rss(kind, pages);
     }
 
     /// Adds rights or marks to a huge entry that holds `old` (`pmdp_set_access_flags`): on x86 only a write needs it,

@@ -162,6 +162,7 @@ fn remove_migration_pmd<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, at: EntryAt, old:
                 remark::<P>(format_args!("the entry was zapped or split meanwhile"));
                 return false;
             }
+            assert!(!marked.is_none(), "D12: who only has the reverse map's lock fills no empty entry");
             let swap = SwapEntry::from_pte(marked.as_pte()).expect("D44: the entry is still under migration");
             let page = mm.memory().page(now);
             page.get();

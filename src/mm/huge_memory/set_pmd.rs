@@ -58,7 +58,7 @@ pub(in crate::mm) fn do_set_pmd<P: Platform>(vmf: &Vmf<'_, P>, page: Pfn, write:
             let shared = vma.flags().contains(VmFlags::SHARED);
             assert!(shared || write == Write::No, "D33: a write to a private mapping maps a copy");
             let may_write = write == Write::Yes && vma.flags().contains(VmFlags::WRITE);
-            vmf.mm.add_rss(RssKind::of(memory.page(head).mapping()), pages::<P>());
+            pmd.count_rss(RssKind::of(memory.page(head).mapping()), pages::<P>());
             folio_add_file_rmap_pmd(vmf.mm, head);
             pmd.set(if may_write { entry.dirty_and_writable() } else { entry });
             drop(pmd);

@@ -66,7 +66,7 @@ fn split_file<P: Platform>(mm: &Mm<P>, pmd: &mut LockedPmd<'_, P>) {
     page.add_entire_mapcount(-1);
     // The page cache has references, too: who maps a folio keeps it from leaving.
     page.drop_but_not_last();
-    mm.add_rss(RssKind::of(page.mapping()), -pages::<P>());
+    pmd.count_rss(RssKind::of(page.mapping()), -pages::<P>());
     remark::<P>(format_args!("a page of a file: it is not mapped any more, and faults will find it"));
 }
 

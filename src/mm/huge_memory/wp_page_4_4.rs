@@ -13,6 +13,7 @@ use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PmdVal, PteVal};
 
 use crate::mm::handle_pte_fault::maybe_mkwrite;
+use crate::mm::mm_struct::RssKind;
 use crate::mm::rmap::folio_add_new_anon_rmap_at;
 use crate::mm::vma::Vma;
 use crate::mm::vmf::Vmf;
@@ -104,7 +105,7 @@ fn copy<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal, source: Source) -> Result<(
     pmd.set(writable_huge_entry(vmf.vma(), mine));
     match source {
         Source::Zero => {
-            vmf.mm.add_rss_anon(pages::<P>());
+            pmd.count_rss(RssKind::Anon, pages::<P>());
             drop(pmd);
         }
         Source::Folio => {

@@ -72,7 +72,7 @@ fn zap_huge_pmd<P: Platform>(mm: &Mm<P>, cpu: CpuId, vma: &Vma<P>, at: EntryAt) 
         || {
             let Some(mut pmd) = pmd_trans_huge_lock(mm, vma, at) else { return HugeZap::NotHuge };
             let old = pmd.exchange(PmdVal::from_bits(0));
-            let zapped = uncount(mm, old);
+            let zapped = uncount(mm, &pmd, old);
             if !is_of_a_file(mm, old) {
                 zap_deposited_table(mm, cpu, &mut pmd);
             }
@@ -93,17 +93,17 @@ fn is_of_a_file<P: Platform>(mm: &Mm<P>, pmd: PmdVal) -> bool {
 }
 
 /// Takes back what the entry counted.
-fn uncount<P: Platform>(mm: &Mm<P>, old: PmdVal) -> HugeZap {
+fn uncount<P: Platform>(mm: &Mm<P>, pmd: &LockedPmd<'_, P>, old: PmdVal) -> HugeZap {
     if mm.machine().huge_zero().get() == Some(old.pfn()) && old.is_huge() {
         return HugeZap::NoPage;
     }
     if is_of_a_file(mm, old) {
         hand_over_dirty(mm, old);
         mm.memory().page(old.pfn()).add_entire_mapcount(-1);
-        mm.add_rss(RssKind::of(mm.memory().page(old.pfn()).mapping()), -pages::<P>());
+        pmd.count_rss(RssKind::of(mm.memory().page(old.pfn()).mapping()), -pages::<P>());
         return HugeZap::Folio(old.pfn());
     }
-    mm.add_rss_anon(-pages::<P>());
+    pmd.count_rss(RssKind::Anon, -pages::<P>());
     if under_migration(old).is_some() {
         remark::<P>(format_args!("the page is under migration: its mover has uncounted the mapping"));
         return HugeZap::NoPage;
