@@ -16,6 +16,7 @@ mod huge_fork_tests;
 mod huge_tests;
 #[cfg(test)]
 mod hugetlb_tests;
+mod khugepaged;
 mod madvise;
 mod madvise_huge;
 mod migrate;
@@ -32,6 +33,7 @@ pub use age::age;
 pub use clear_refs::clear_refs;
 pub use exit::exit_mmap;
 pub use fork::fork;
+pub use khugepaged::{Collapser, NotCollapsed, collapse};
 pub use madvise::madvise_dontneed;
 pub use madvise_huge::{AdviceError, madvise_hugepage};
 pub use migrate::migrate;

@@ -85,8 +85,10 @@ pub use filemap::{
     AddressSpace, Behaviour, FaultOp, HugeFolios, IMmap, MapPages, PageMkwrite, Reads, Space, VmaFile, file_word,
 };
 pub use generation::{CowReuse, Generation, VmaLocking};
-pub(crate) use huge_memory::pmd_trans_huge_lock;
 pub use huge_memory::{CopiedHuge, HugeZap, LockedPmd, copy_huge_pmd, migrate_huge_folio, split_at, zap_huge};
+pub(crate) use huge_memory::{
+    fits_huge, folio_add_new_anon_rmap_pmd_at, is_huge_allowable, may_be_huge, pmd_trans_huge_lock, writable_huge_entry,
+};
 pub use hugetlb::{
     HugetlbVma, ResvMap, copy_hugetlb_page_range, hugetlb_change_protection, hugetlb_zap, unmap_hugepages,
 };
@@ -98,7 +100,7 @@ pub use mmap_lock::{MmapLock, MmapWriteGuard};
 pub use pte_table::{LockedTable, PteTable};
 pub(crate) use pte_table::{pmdp_get_lockless, pte_alloc};
 pub use rmap::{dup_anon_rmap, folio_add_file_rmap, remove_rmap};
-pub(crate) use swap_page::under_migration;
+pub(crate) use swap_page::{migration_entry_wait_at, under_migration};
 pub use task::{FaultCounts, Signal, Signals, Task};
 pub use tlb_flush::{flush_tlb_mm, flush_tlb_range};
 pub use vm_flags::{VmFlags, WriteNotify};

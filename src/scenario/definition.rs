@@ -1,5 +1,6 @@
 //! What a scenario is made of.
 
+use crate::actors::Collapser;
 use crate::mm::{
     Behaviour, FaultOp, Generation, HugeAdvice, HugeFolios, MapPages, PageMkwrite, Protection, Reads, VmFlags,
 };
@@ -190,6 +191,13 @@ pub enum Op {
         /// Which of the two.
         advice: HugeAdvice,
     },
+    /// The kernel makes a huge page of the small ones around a page.
+    Collapse {
+        /// The page.
+        page: u64,
+        /// Who asks for it.
+        by: Collapser,
+    },
     /// The system call `mprotect`.
     Mprotect {
         /// The first page.
@@ -292,6 +300,16 @@ pub const fn dontneed(page: u64, pages: u64) -> Op {
 /// `madvise(MADV_HUGEPAGE)` or `madvise(MADV_NOHUGEPAGE)`.
 pub const fn advise_huge(page: u64, pages: u64, advice: HugeAdvice) -> Op {
     Op::AdviseHuge { page, pages, advice }
+}
+
+/// `khugepaged` makes a huge page of what is around a page.
+pub const fn collapse(page: u64) -> Op {
+    Op::Collapse { page, by: Collapser::Khugepaged }
+}
+
+/// `madvise(MADV_COLLAPSE)` of the huge page around a page.
+pub const fn madvise_collapse(page: u64) -> Op {
+    Op::Collapse { page, by: Collapser::Madvise }
 }
 
 /// The system call `mprotect`.

@@ -18,6 +18,7 @@ mod outcome;
 mod run;
 mod world;
 
+mod collapse;
 mod fault_munmap;
 mod file_read;
 mod file_truncate;
@@ -29,6 +30,7 @@ mod huge_g2;
 mod huge_migrate;
 mod hugetlb;
 mod mprotect;
+mod pmd_none_thp;
 mod read_write;
 mod same_pte;
 mod shown_by;
@@ -39,8 +41,9 @@ mod vma_lock;
 
 pub use check::{CheckReport, Engine, TriedBound, Verdict, check, check_part, check_without};
 pub use definition::{
-    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, copy_to_user, dontneed,
-    execute, in_child, map_file, mark_numa, migrate, mprotect, munmap, peek, read, stock_hugetlb, truncate, write,
+    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, collapse, copy_to_user,
+    dontneed, execute, in_child, madvise_collapse, map_file, mark_numa, migrate, mprotect, munmap, peek, read,
+    stock_hugetlb, truncate, write,
 };
 pub use left::{BadLeft, Left};
 pub use library::library;

@@ -128,7 +128,7 @@ fn needs_no_frame(op: Op) -> bool {
     matches!(op, Op::Peek { .. } | Op::Munmap { .. } | Op::Age { .. } | Op::Dontneed { .. } | Op::MarkNuma { .. })
         || matches!(op, Op::ExitChild | Op::MapFile(_) | Op::Truncate { .. })
         || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. } | Op::StockHugetlb { .. } | Op::AdviseHuge { .. })
-        || matches!(op, Op::Mprotect { .. })
+        || matches!(op, Op::Mprotect { .. } | Op::Collapse { .. })
 }
 
 fn page_size<P: Platform>() -> u64 {
@@ -201,6 +201,10 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
             actors::madvise_hugepage(mm, task.cpu(), range, advice).expect("a scenario's ranges are valid");
             "advised".to_owned()
         }
+        Op::Collapse { page, by } => match actors::collapse(mm, task, page_address::<P>(page), by) {
+            Ok(()) => "collapsed".to_owned(),
+            Err(why) => format!("gave up ({})", why.name()),
+        },
         Op::Mprotect { page, pages, protection } => {
             let range = (page_address::<P>(page), pages * page_size::<P>());
             actors::mprotect(mm, task.cpu(), range, protection).map_or_else(refused, |()| "protected".to_owned())

@@ -36,7 +36,9 @@ mod wp_page_4_4;
 mod zap;
 
 pub(super) use anonymous::{alloc_huge_charged, set_anon};
+pub(crate) use anonymous::{folio_add_new_anon_rmap_pmd_at, writable_huge_entry};
 pub use copy::{CopiedHuge, copy_huge_pmd};
+pub(crate) use eligible::{fits as fits_huge, is_allowable as is_huge_allowable, may_be_huge};
 pub(super) use fault::{HugeFault, huge_pmd_fault};
 pub use locked_pmd::LockedPmd;
 pub use migrate::migrate_huge_folio;
