@@ -164,28 +164,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..scenario("collapse-migrate-wait", "MADV_COLLAPSE waits for a page that is on the move, or gives up")
     },
     Scenario {
-        actors: &[
-            Actor { name: "A", ops: &[migrate(0), read(0, 0)] },
-            Actor { name: "K", ops: &[collapse(0)] },
-            Actor { name: "R", ops: &[peek(1, 0)] },
-        ],
-        outcomes: &[
-            "A kept, read 9; K collapsed; R got EFAULT; page 0 is huge, K's; +0 -2 pages; +0 -0 tables; +1 -0 huge",
-            "A kept, read 9; K collapsed; R read 8; page 0 is huge, K's; +0 -2 pages; +0 -0 tables; +1 -0 huge",
-            "A moved, read 9; K collapsed; R got EFAULT; page 0 is huge, K's; +1 -3 pages; +0 -0 tables; +1 -0 huge",
-            "A moved, read 9; K collapsed; R read 8; page 0 is huge, K's; +1 -3 pages; +0 -0 tables; +1 -0 huge",
-            "A moved, read 9; K gave up (SCAN_EXCEED_SWAP_PTE); R read 8; page 0 is A's; page 1 is setup's; +1 -1 \
-             pages; +0 -0 tables",
-            "A moved, read 9; K gave up (SCAN_PAGE_COUNT); R got EFAULT; page 0 is A's; page 1 is setup's; +1 -1 \
-             pages; +0 -0 tables; +1 -1 huge",
-            "A moved, read 9; K gave up (SCAN_PAGE_COUNT); R read 8; page 0 is A's; page 1 is setup's; +1 -1 pages; \
-             +0 -0 tables",
-            "A moved, read 9; K gave up (SCAN_PAGE_COUNT); R read 8; page 0 is A's; page 1 is setup's; +1 -1 pages; \
-             +0 -0 tables; +1 -1 huge",
-            "A moved, read 9; K gave up (SCAN_PAGE_LOCK); R read 8; page 0 is A's; page 1 is setup's; +1 -1 pages; \
-             +0 -0 tables",
-        ],
-        ..scenario("collapse-migrate-read", "a neighbour of a page that moves reads what it read before, small or huge")
+        actors: &[Actor { name: "A", ops: &[read(0, 0)] }, Actor { name: "K", ops: &[migrate(0), collapse(0)] }],
+        outcomes: &["A read 9; K moved, collapsed; page 0 is huge, K's; +1 -3 pages; +0 -0 tables; +1 -0 huge"],
+        ..scenario("collapse-migrate-read", "a read that waits for a page on the move finds it there, or in a huge one")
     },
     Scenario {
         actors: &against(&[dontneed(0, 1), read(0, 0)]),
