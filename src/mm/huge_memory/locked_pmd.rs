@@ -5,8 +5,8 @@
 //! ```text
 //!            link_table                              free_pgtables
 //!   none ------------------------------------> table -------------> none
-//!    | ^                                         ^
-//!    | | exchange(none)                          | populate, with the deposit
+//!    | ^                                        | ^
+//!    | | exchange(none)      exchange(none) <---+ | populate, with the deposit
 //!    v |                                         |
 //!   huge --------- exchange(invalidated) ---> invalidated (hardware faults, software sees a huge page)
 //!     deposit: +1
@@ -124,7 +124,7 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
     }
 
     /// Points the entry to a table that is filled (`pmd_populate`). The table was counted when it was deposited.
-    pub(super) fn populate(&mut self, table: Pfn) {
+    pub(crate) fn populate(&mut self, table: Pfn) {
         self.set(PmdVal::table(table));
     }
 
@@ -134,6 +134,12 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
         self.mm.memory().deposit(self.at.table, table);
         self.mm.add_tables(1);
         remark::<P>(format_args!("table {table} is deposited, pgtables_bytes += {}", P::GEOMETRY.page_size()));
+    }
+
+    /// The same with a table that the entry pointed to, and that was counted when it was linked.
+    pub(crate) fn deposit_linked(&mut self, table: Pfn) {
+        self.mm.memory().deposit(self.at.table, table);
+        remark::<P>(format_args!("table {table} is deposited"));
     }
 
     /// Takes back a table that was deposited; it is empty (`pgtable_trans_huge_withdraw`).
