@@ -101,7 +101,7 @@ fn a_fork_write_protects_both_and_the_childs_entry_is_old() {
 #[test]
 fn the_numa_scanner_takes_the_rights_and_inverts_the_frame() {
     let world = World::new();
-    let entries = world.entries(|| change_prot_numa(&world.mm, mapping(), 0x1000));
+    let entries = world.entries(|| change_prot_numa(&world.mm, CPU, mapping(), 0x1000));
     assert!(entries.contains(&0x040f_fffc_76bb_3920), "{entries:x?}");
 }
 

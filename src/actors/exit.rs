@@ -6,6 +6,7 @@ use crate::platform::{Platform, enter};
 use crate::x86::VirtAddr;
 
 use super::free_pgtables::Range;
+use super::gather::Gather;
 use super::munmap::remove;
 
 /// Takes down everything but the counters, which the caller may then check; the last task has left.
@@ -16,7 +17,7 @@ pub fn exit_mmap<P: Platform>(mm: &Mm<P>, cpu: CpuId) {
             let all = vmas.detach(VirtAddr::ZERO, VirtAddr::user(P::GEOMETRY.task_size()));
             let everything = Range { start: 0, end: u64::MAX };
             if let (Some(first), Some(last)) = (all.first(), all.last()) {
-                remove(mm, cpu, &all, Range::from((first.start(), last.end())), everything);
+                remove(mm, Gather::fullmm(mm, cpu), &all, Range::from((first.start(), last.end())), everything);
             }
             all.into_iter().for_each(|vma| vmas.free(vma));
             drop(vmas);

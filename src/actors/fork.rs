@@ -16,7 +16,7 @@
 //! here; swap entries; dropping the table locks from time to time.
 
 use crate::mm::{
-    CopiedHuge, CowReuse, EntryAt, LockedTable, Mm, RssKind, Task, VmFlags, Vma, copy_huge_pmd,
+    CopiedHuge, CowReuse, EntryAt, LockedTable, Mm, Owed, RssKind, Task, VmFlags, Vma, copy_huge_pmd,
     copy_hugetlb_page_range, dup_anon_rmap, find_pmd, flush_tlb_mm, folio_add_file_rmap, fork_vma, pmd_of,
     pmdp_get_lockless, pte_alloc, under_migration,
 };
@@ -49,9 +49,13 @@ pub fn fork<P: Platform>(parent: &Mm<P>, child: &Mm<P>, task: &Task) -> Result<(
                 copy_page_range((parent, child), task, (vma, copy))
             });
             drop(childs_vmas);
+            let mut owed = Owed::new(parent);
+            let is_shared_now = |vma: &&Vma<P>| vma.is_cow() && !vma.flags().contains(VmFlags::DONTCOPY);
+            vmas.iter().filter(is_shared_now).for_each(|vma| owed.writes((vma.start(), vma.end())));
             if !lacks::<P>(Variant::M62) {
                 flush_tlb_mm(parent);
             }
+            owed.assert_paid("fork");
             drop(vmas);
             result
         },

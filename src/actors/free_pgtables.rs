@@ -32,39 +32,32 @@ impl Range {
 pub(super) fn free_pgtables<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, range: Range, bounds: Range) {
     enter::<P>("free_pgtables", format_args!("{range:x?}, between neighbours at {bounds:x?}")).run(
         || {
-            let root = EntryAt { table: mm.pgd(), index: 0, level: P::GEOMETRY.levels };
-            free_below(mm, gather, root, 0, (range, bounds));
+            let root = EntryAt::of::<P>(mm.pgd(), P::GEOMETRY.levels, VirtAddr::ZERO);
+            free_below(mm, gather, root, (range, bounds));
         },
         |()| String::new(),
     );
 }
 
-/// Frees what lies below the entries of one table, whose first entry translates `base`.
-fn free_below<P: Platform>(
-    mm: &Mm<P>,
-    gather: &mut Gather<'_, P>,
-    table: EntryAt,
-    base: u64,
-    (range, bounds): (Range, Range),
-) {
-    let span = P::GEOMETRY.page_size() << ((table.level - 1) * P::GEOMETRY.index_bits);
+/// Frees what lies below the entries of one table, of which `table` is the first.
+fn free_below<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, table: EntryAt, (range, bounds): (Range, Range)) {
     for index in 0..P::GEOMETRY.entries() {
-        let covers = Range { start: base + index as u64 * span, end: base + (index as u64 + 1) * span };
+        let at = table.nth::<P>(index);
+        let covers = Range::from(at.range::<P>());
         if !covers.overlaps(range) {
             continue;
         }
-        let at = EntryAt { index, ..table };
         let Some(child) = read_table(mm, at).target() else { continue };
-        let child_at = EntryAt { table: child, index: 0, level: table.level - 1 };
+        let child_at = EntryAt::of::<P>(child, table.level - 1, at.address);
         if child_at.level > 1 {
-            free_below(mm, gather, child_at, covers.start, (range, bounds));
+            free_below(mm, gather, child_at, (range, bounds));
         }
         if covers.within(bounds) {
             assert_empty(mm, child_at);
             // ORDER none: I1, nobody walks here; the shootdown before the free orders it for hardware.
             mm.entry(at).store(0, Ordering::Relaxed);
             mm.add_tables(-1);
-            gather.table(child);
+            gather.table(child, at.range::<P>());
         }
     }
 }
@@ -73,7 +66,7 @@ fn assert_empty<P: Platform>(mm: &Mm<P>, table: EntryAt) {
     if P::CHECKED {
         for index in 0..P::GEOMETRY.entries() {
             // ORDER none: I1.
-            let entry = PteVal::from_bits(mm.entry(EntryAt { index, ..table }).load(Ordering::Relaxed));
+            let entry = PteVal::from_bits(mm.entry(table.nth::<P>(index)).load(Ordering::Relaxed));
             assert!(entry.is_none(), "D7: table {} is freed while entry {index} is {entry}", table.table);
         }
     }

@@ -104,7 +104,7 @@ fn rights_that_were_taken_come_back_by_one_fault_each() {
         store(&mm, &task, 0x1000, 2);
         store(&mm, &task, 0x2000, 3);
         assert_eq!(task.counts().pgfault, 2, "{generation}: the page was reused");
-        change_prot_numa(&mm, START, 0x1000);
+        change_prot_numa(&mm, CPU, START, 0x1000);
         assert_eq!(load(&mm, &task, 0x2000), 3, "{generation}");
         assert_eq!((task.counts().pgfault, counted(&mm)), (3, (512, 3)), "{generation}: still one huge page");
         exit_mmap(&mm, CPU);

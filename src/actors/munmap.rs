@@ -54,7 +54,7 @@ fn unmap<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, end: VirtAddr) ->
         end: vmas.start_above(last.end()).map_or(u64::MAX, VirtAddr::bytes),
     };
     let vmas = vmas.downgrade();
-    remove(mm, cpu, &detached, range, bounds);
+    remove(mm, Gather::new(mm, cpu), &detached, range, bounds);
     detached.into_iter().for_each(|vma| vmas.free(vma));
     drop(vmas);
     Ok(())
@@ -75,10 +75,16 @@ pub(super) fn vma_adjust_trans_huge<P: Platform>(mm: &Mm<P>, cpu: CpuId, vmas: &
 }
 
 /// Takes away what the detached VMAs map, and the tables that only they used (`unmap_region`).
-pub(super) fn remove<P: Platform>(mm: &Mm<P>, cpu: CpuId, detached: &[Arc<Vma<P>>], range: Range, bounds: Range) {
+pub(super) fn remove<P: Platform>(
+    mm: &Mm<P>,
+    mut gather: Gather<'_, P>,
+    detached: &[Arc<Vma<P>>],
+    range: Range,
+    bounds: Range,
+) {
+    let cpu = gather.cpu();
     // The CPU's batch refers to the pages that it faulted in last: left there, they would outlive their mapping.
     mm.memory().drain_lru_batch(cpu);
-    let mut gather = Gather::new(mm, cpu);
     for vma in detached {
         hugetlb_zap(vma, || unmap_page_range(mm, &mut gather, vma, (vma.start(), vma.end())));
     }

@@ -7,27 +7,29 @@
 //! - I1 (D40). An entry is exchanged, not overwritten, so no mark of hardware's is lost.
 //! - I2 (D35). Every CPU has forgotten the old entries before the scanner goes on.
 
-use crate::mm::{CowReuse, EntryAt, LockedPmd, LockedTable, Mm, Vma, find_pmd, flush_tlb_range};
+use crate::mm::{CowReuse, EntryAt, LockedPmd, LockedTable, Mm, Vma, find_pmd};
+use crate::phys::CpuId;
 use crate::platform::{Platform, Variant, enter, lacks, remark};
 use crate::x86::{EntryFlags, PmdVal, PteVal, VirtAddr};
 
+use super::gather::Gather;
+
 /// Takes the rights away from the entries of `bytes` bytes from `start`, as far as it makes sense to ask: pages of the
 /// hugetlb pool are not moved.
-pub fn change_prot_numa<P: Platform>(mm: &Mm<P>, start: VirtAddr, bytes: u64) {
+pub fn change_prot_numa<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, bytes: u64) {
     enter::<P>("change_prot_numa", format_args!("{start}, {bytes} bytes")).run(
         || {
             let vmas = mm.mmap_lock().read();
             let pages = (0..bytes).step_by(P::GEOMETRY.page_size() as usize).map(|offset| start.offset(offset));
+            let mut gather = Gather::new(mm, cpu);
             let mut marked = 0;
             for address in pages {
                 let is_asked = |vma: &&Vma<P>| vma.contains(address) && vma.is_accessible() && !vma.is_hugetlb();
                 if let Some(vma) = vmas.iter().find(is_asked) {
-                    marked += u32::from(mark(mm, vma, address));
+                    marked += u32::from(mark(mm, vma, address, &mut gather));
                 }
             }
-            if marked > 0 {
-                flush_tlb_range(mm, (start, start.offset(bytes)));
-            }
+            gather.finish();
             drop(vmas);
             marked
         },
@@ -35,28 +37,31 @@ pub fn change_prot_numa<P: Platform>(mm: &Mm<P>, start: VirtAddr, bytes: u64) {
     );
 }
 
-fn mark<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr) -> bool {
+fn mark<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr, gather: &mut Gather<'_, P>) -> bool {
     let Some(pmd) = find_pmd(mm, address) else { return false };
-    let Some(mut table) = LockedTable::offset_map_lock(mm, pmd) else { return mark_huge(mm, pmd) };
+    let Some(mut table) = LockedTable::offset_map_lock(mm, pmd) else { return mark_huge(mm, pmd, gather) };
     let entry = table.get(address);
     if !is_worth_asking(mm, vma, entry) {
         remark::<P>(format_args!("PTE = {entry} is left alone"));
         return false;
     }
     table.mark_prot_none(address, mm.generation().cow_reuse());
+    gather.cleared((address, address.offset(P::GEOMETRY.page_size())));
     true
 }
 
 /// A huge entry is never empty meanwhile (D48), so it is exchanged, too (`change_huge_pmd`).
-fn mark_huge<P: Platform>(mm: &Mm<P>, pmd: EntryAt) -> bool {
-    let mut pmd = LockedPmd::lock(mm, pmd);
+fn mark_huge<P: Platform>(mm: &Mm<P>, at: EntryAt, gather: &mut Gather<'_, P>) -> bool {
+    let mut pmd = LockedPmd::lock(mm, at);
     let old = pmd.get();
     let is_zero = mm.machine().huge_zero().get() == Some(old.pfn());
     if !old.is_huge() || old.is_prot_none() || is_zero {
         remark::<P>(format_args!("PMD = {old} is left alone"));
         return false;
     }
-    let old = if lacks::<P>(Variant::NumaInvalidate) { pmd.exchange(PmdVal::from_bits(0)) } else { pmd.invalidate() };
+    // `pmdp_invalidate_ad`: on x86 hardware marks nothing in an entry without P, and the flush may come at the end.
+    let invalidated = pmd.get().invalidated();
+    let old = pmd.exchange(if lacks::<P>(Variant::NumaInvalidate) { PmdVal::from_bits(0) } else { invalidated });
     assert!(!P::CHECKED || !pmd.get().is_none(), "D48: an entry that is being marked reads as none");
     let rights = EntryFlags::PROT_NONE | EntryFlags::ACCESSED;
     let kept = match mm.generation().cow_reuse() {
@@ -64,6 +69,7 @@ fn mark_huge<P: Platform>(mm: &Mm<P>, pmd: EntryAt) -> bool {
         CowReuse::AnonExclusive => EntryFlags::empty(),
     };
     pmd.set(old.modified(rights | kept));
+    gather.cleared(at.range::<P>());
     true
 }
 
@@ -85,7 +91,7 @@ mod tests {
     use super::*;
     use crate::actors::{exit_mmap, migrate};
     use crate::mm::{Generation, Migrated, Placement, Process, Protection, Task, mmap};
-    use crate::phys::{CpuId, Pfn, PhysConfig};
+    use crate::phys::{Pfn, PhysConfig};
     use crate::platform::{Arc, Native, X86_64};
     use crate::x86::{Completion, Instruction, Machine, Mode};
 
@@ -122,7 +128,7 @@ mod tests {
         for generation in Generation::ALL {
             let (mm, task) = written(generation);
             let before = entry(&mm);
-            change_prot_numa(&mm, PAGE, 0x1000);
+            change_prot_numa(&mm, CPU, PAGE, 0x1000);
             assert!(entry(&mm).is_prot_none() && entry(&mm).pfn() == before.pfn(), "{:?}", entry(&mm));
             let faults = task.counts().pgfault;
             assert_eq!(execute(&mm, &task, Instruction::Load(PAGE)), Some(9));

@@ -18,7 +18,7 @@ use crate::platform::{Platform, Variant, enter, lacks, recheck, remark};
 use crate::x86::VirtAddr;
 
 use super::gather::Gather;
-use super::zap::{unmap_page_range, zap_entry};
+use super::zap::{unmap_page_range, zap_pte};
 
 /// Gives a file a new size, in pages. What lies beyond is gone; what a larger size adds reads as zeros. `mms` are the
 /// address spaces that may map it.
@@ -114,29 +114,27 @@ fn address_at<P: Platform>(vma: &Vma<P>, index: u64) -> Option<VirtAddr> {
 fn unmap_huge<P: Platform>(vma: &Vma<P>, mm: &Mm<P>, cpu: CpuId, head: Pfn) {
     let address = address_at(vma, mm.memory().page(head).index());
     let Some((address, pmd)) = address.and_then(|address| Some((address, find_pmd(mm, address)?))) else { return };
+    let mut gather = Gather::new(mm, cpu);
     let waits = !lacks::<P>(Variant::TruncateWaitsForPml);
     let shown = if waits { LockedPmd::lock(mm, pmd).get() } else { pmdp_get_lockless(mm, pmd) };
     if shown.is_huge() && shown.pfn() == head {
-        let mut gather = Gather::new(mm, cpu);
         let bytes = P::GEOMETRY.huge_page_size();
         unmap_page_range(mm, &mut gather, vma, (address, address.offset(bytes)));
-        gather.finish();
     }
+    gather.finish();
 }
 
 /// Empties the small entry that shows a page.
 fn unmap_small<P: Platform>(vma: &Vma<P>, mm: &Mm<P>, cpu: CpuId, pfn: Pfn) {
     let Some(address) = address_at(vma, mm.memory().page(pfn).index()) else { return };
-    let table = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd));
-    let Some(mut table) = table else { return };
-    let entry = table.get(address);
-    if entry.is_present() && entry.pfn() == pfn {
-        let mut gather = Gather::new(mm, cpu);
-        let entry = table.clear(address);
-        zap_entry(mm, &mut gather, &table, entry);
-        drop(table);
-        gather.finish();
+    let mut gather = Gather::new(mm, cpu);
+    if let Some(mut table) = find_pmd(mm, address).and_then(|pmd| LockedTable::offset_map_lock(mm, pmd)) {
+        let entry = table.get(address);
+        if entry.is_none() || entry.is_present() && entry.pfn() == pfn {
+            zap_pte(mm, &mut gather, &mut table, address);
+        }
     }
+    gather.finish();
 }
 
 /// The first address of the VMA that shows the page `first` of its file or a later one.

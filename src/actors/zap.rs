@@ -23,7 +23,10 @@ pub(super) fn unmap_page_range<P: Platform>(
     enter::<P>("unmap_page_range", format_args!("{start}-{end}")).run(
         || {
             if vma.is_hugetlb() {
-                unmap_hugepages(mm.memory(), vma, (start, end)).into_iter().for_each(|folio| gather.page(folio));
+                for (address, folio) in unmap_hugepages(mm.memory(), vma, (start, end)) {
+                    gather.cleared((address, address.offset(P::GEOMETRY.huge_page_size())));
+                    gather.page(folio);
+                }
                 return;
             }
             let span = P::GEOMETRY.huge_page_size();
@@ -51,8 +54,13 @@ fn zap_pmd_range<P: Platform>(
 ) {
     loop {
         match zap_huge(mm, gather.cpu(), vma, pmd, range) {
-            HugeZap::None | HugeZap::NoPage => return,
-            HugeZap::Folio(folio) => return gather.page(folio),
+            // Read without the lock: who cleared it may not have flushed yet, and no count tells if that was a split.
+            HugeZap::None => return,
+            HugeZap::NoPage => return gather.cleared(pmd.range::<P>()),
+            HugeZap::Folio(folio) => {
+                gather.cleared(pmd.range::<P>());
+                return gather.page(folio);
+            }
             HugeZap::NotHuge => {}
         }
         if zap_pte_range(mm, gather, pmd, range).is_some() {
@@ -72,20 +80,32 @@ fn zap_pte_range<P: Platform>(
     let mut table = LockedTable::offset_map_lock(mm, pmd)?;
     let pages = (start.bytes()..end.bytes()).step_by(P::GEOMETRY.page_size() as usize).map(VirtAddr::user);
     for address in pages {
-        if !table.get(address).is_none() {
-            let entry = table.clear(address);
-            zap_entry(mm, gather, &table, entry);
-        }
+        zap_pte(mm, gather, &mut table, address);
     }
     Some(())
 }
 
-pub(super) fn zap_entry<P: Platform>(
+/// Empties one entry.
+pub(super) fn zap_pte<P: Platform>(
     mm: &Mm<P>,
     gather: &mut Gather<'_, P>,
-    table: &LockedTable<'_, P>,
-    entry: PteVal,
+    table: &mut LockedTable<'_, P>,
+    address: VirtAddr,
 ) {
+    let page = (address, address.offset(P::GEOMETRY.page_size()));
+    if table.get(address).is_none() {
+        return gather.found_empty(page);
+    }
+    let entry = table.clear(address);
+    if entry.is_present() {
+        gather.cleared(page);
+    } else {
+        gather.found_empty(page);
+    }
+    zap_entry(mm, gather, table, entry);
+}
+
+fn zap_entry<P: Platform>(mm: &Mm<P>, gather: &mut Gather<'_, P>, table: &LockedTable<'_, P>, entry: PteVal) {
     if let Some(moving) = under_migration(entry) {
         // Whoever moves the page has uncounted the mapping already, and its reference.
         let page = mm.memory().page(mm.memory().folio_of(moving));

@@ -114,7 +114,7 @@ fn fault_until(mm: &Mm<Machinery>, cpu: CpuId, pages: usize, is_over: impl Fn() 
         let start = mmap(mm, Placement::Anywhere, bytes, protection).expect("user space has room");
         let mut log = GhostLog::default();
         for page in 0..pages {
-            log.events.push(store(mm, &task, page_address(start, page)));
+            log.push(store(mm, &task, page_address(start, page)), (0, 0));
             let done = page + 1;
             if (done == pages || done % PAGES_BETWEEN_LOOKS == 0) && is_over() {
                 return (task.counts(), log);

@@ -34,6 +34,13 @@ impl<'m, P: Platform> Process<'m, P> {
         execute(machine, machine.cpu(self.task.cpu()), mode, instruction, self)
     }
 
+    /// Ghost: when the last instruction's access took place, as one moment from then to then
+    /// ([`crate::x86::Machine::tick`]).
+    pub fn accessed(&self) -> (u64, u64) {
+        let at = self.mm.machine().cpu(self.task.cpu()).accessed();
+        (at, at)
+    }
+
     /// Says that the task may take a fault, and wait for the mmap lock, though this time it need not (`might_fault`).
     #[track_caller]
     fn might_fault(&self) {

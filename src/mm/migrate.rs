@@ -101,7 +101,8 @@ fn try_to_migrate<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr, old: 
         return false;
     };
     let mapped = table.get(address);
-    let same = || mapped.is_present() && !mapped.is_special() && mapped.pfn() == old && page.mapcount() == 1;
+    let same =
+        || mapped.is_present() && !mapped.is_special() && mapped.pfn() == old && page.mapcount_after_removals() == 1;
     if !recheck::<P>(Variant::MigrateSame, same) {
         remark::<P>(format_args!("the page is no longer mapped here, or is mapped elsewhere, too"));
         return false;

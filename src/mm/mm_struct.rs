@@ -8,11 +8,12 @@ use thiserror::Error;
 use crate::locks::{LockClass, Spin};
 use crate::phys::{CpuId, Mapping, OutOfMemory, PageState, Pfn, PhysMem};
 use crate::platform::{Arc, AtomicWord, Ordering, Platform, Tally, named};
-use crate::x86::Machine;
+use crate::x86::{Machine, VirtAddr};
 
 use super::entry_at::EntryAt;
 use super::generation::Generation;
 use super::mmap_lock::MmapLock;
+use super::tlb_flush_pending::TlbFlushPending;
 use super::vma::Vma;
 use super::vma_lock::VmaReaders;
 use super::vma_tree::VmaTree;
@@ -32,6 +33,7 @@ pub struct Mm<P: Platform> {
     hugetlb_usage: Arc<P::Counter>,
     pgtables_bytes: P::Counter,
     write_protect_seq: P::AtomicU64,
+    tlb_flush_pending: TlbFlushPending<P>,
 }
 
 /// What a page counts as in an address space's RSS (`MM_ANONPAGES`, `MM_FILEPAGES`, `MM_SHMEMPAGES`).
@@ -97,6 +99,7 @@ impl<P: Platform> Mm<P> {
             hugetlb_usage: Arc::default(),
             pgtables_bytes: P::Counter::default(),
             write_protect_seq: named::<P>(format_args!("mm->write_protect_seq"), 0),
+            tlb_flush_pending: TlbFlushPending::new(),
         })
     }
 
@@ -206,13 +209,26 @@ impl<P: Platform> Mm<P> {
         }
     }
 
+    /// How many flushes are still to come (`mm->tlb_flush_pending`).
+    pub fn tlb_flush_pending(&self) -> &TlbFlushPending<P> {
+        &self.tlb_flush_pending
+    }
+
     /// The word of an entry. Whoever uses it says by which ordering.
     pub(crate) fn entry(&self, at: EntryAt) -> &P::AtomicU64 {
         self.memory().word(at.table, at.index)
     }
 
     /// Frees the root table of an address space whose other tables are gone (`pgd_free`).
+    ///
+    /// # Panics
+    /// If a CPU remembers anything of it (D36): the next address space with this root would inherit it.
     pub(crate) fn free_pgd(&self, cpu: CpuId) {
+        if P::CHECKED {
+            let everything = (VirtAddr::ZERO, VirtAddr::user(P::GEOMETRY.task_size()));
+            let left = self.machine.remembered_of(self.pgd, everything).len();
+            assert!(left == 0, "D36: CPUs remember {left} translations of an address space that is gone");
+        }
         self.memory().free_uncharged(cpu, self.pgd);
     }
 }

@@ -7,12 +7,13 @@
 //! # Memory ordering
 //! - O1. Both updates are `AcqRel`: they see what hardware marked, and whoever reads the entry sees the page.
 
-use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, lacks, ordering, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, lacks, ordering, recheck, remark};
 use crate::x86::{EntryFlags, PteVal, VirtAddr};
 
 use super::generation::CowReuse;
 use super::mm_struct::Mm;
 use super::pte_table::LockedTable;
+use super::tlb_flush::{Owed, flush_tlb_page};
 
 /// An entry that was taken out of its table, to be put back with other rights (`ptep_modify_prot_start`).
 #[must_use = "the page is unmapped until the entry is put back"]
@@ -76,17 +77,33 @@ impl<P: Platform> LockedTable<'_, P> {
     }
 }
 
-/// Clears the entry and waits until no CPU can use the old one (M20), so that old and new are never visible together
+/// Clears the entry and has every CPU forget the old one (M20), so that old and new are never visible together
 /// (`ptep_clear_flush`).
 pub(super) fn ptep_clear_flush<P: Platform>(mm: &Mm<P>, table: &mut LockedTable<'_, P>, address: VirtAddr) -> PteVal {
     enter::<P>("ptep_clear_flush", format_args!("address={address}")).run(
         || {
             let old = table.clear(address);
-            if !lacks::<P>(Variant::M20) {
-                mm.machine().shoot_down();
-            }
+            flush_old(mm, address, old);
             old
         },
         |old| old.to_string(),
     )
+}
+
+/// What was in the entry until now, CPUs may remember, and must forget.
+pub(super) fn flush_old<P: Platform>(mm: &Mm<P>, address: VirtAddr, old: PteVal) {
+    let mut owed = Owed::new(mm);
+    owed.gone((address, address.offset(P::GEOMETRY.page_size())));
+    if pte_accessible(mm, old) && !lacks::<P>(Variant::M20) {
+        flush_tlb_page(mm, address);
+    }
+    owed.assert_paid("ptep_clear_flush");
+}
+
+/// Whether a CPU may remember the entry: one that allows nothing was flushed when it was marked, or is about to be
+/// (`pte_accessible`).
+fn pte_accessible<P: Platform>(mm: &Mm<P>, entry: PteVal) -> bool {
+    let is_open = entry.flags().contains(EntryFlags::PRESENT);
+    let is_flushed = || recheck::<P>(Variant::ProtNonePending, || !mm.tlb_flush_pending().is_pending());
+    is_open || entry.is_prot_none() && !is_flushed()
 }

@@ -3,7 +3,8 @@
 //! # Invariants
 //! - I1 (M19). The page is copied without the table's lock, so the entry is compared again under it: another write may
 //!   have copied the page, or `MADV_DONTNEED` may have discarded it. A reference keeps the old page meanwhile.
-//! - I2 (M20). The old entry is cleared and every CPU has forgotten it before the new one is set.
+//! - I2 (M20, A07). The old entry is cleared and every CPU has forgotten it before the new one is set: else one CPU
+//!   would store to the copy while another one still reads the old page.
 //! - I3 (M21). The old page's mapping is uncounted only after that: whoever sees the count drop may write to the page.
 
 use crate::phys::{OutOfMemory, Pfn};
@@ -16,7 +17,7 @@ use super::fault_flags::FaultFlags;
 use super::handle_pte_fault::maybe_mkwrite;
 use super::mm_struct::RssKind;
 use super::pte_table::LockedTable;
-use super::pte_update::ptep_clear_flush;
+use super::pte_update::{flush_old, ptep_clear_flush};
 use super::rmap::{folio_add_new_anon_rmap, remove_rmap};
 use super::vmf::{FaultError, VmFault, Vmf};
 
@@ -66,10 +67,16 @@ fn copy_and_replace<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal, old: Option<
     if too_early {
         uncount();
     }
-    ptep_clear_flush(vmf.mm, &mut table, vmf.address);
+    let flush_first = !lacks::<P>(Variant::A07);
+    if flush_first {
+        ptep_clear_flush(vmf.mm, &mut table, vmf.address);
+    }
     folio_add_new_anon_rmap(&vmf, new, anon_vma);
     memory.add_to_lru(vmf.task.cpu(), new);
     table.set(vmf.address, entry_for(&vmf, new, orig));
+    if !flush_first {
+        flush_old(vmf.mm, vmf.address, orig);
+    }
     if !too_early {
         // I3: only now, after the flush.
         uncount();

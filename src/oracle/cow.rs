@@ -8,7 +8,7 @@ use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
 use super::folios::counted;
-use super::ghost::{Allowed, GhostEvent, word};
+use super::ghost::{Allowed, GhostEvent, Order, word};
 use super::layout::{Quiet, Relation};
 
 pub(super) fn writable_is_exclusive<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
@@ -53,7 +53,7 @@ struct Seen {
 /// D38: what one process stores after the fork is not seen in the other.
 pub(super) fn isolated<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let Some(kin) = quiet.kin else { return Ok(0) };
-    let (here, there) = (Allowed::of(quiet), Allowed::new(kin.ghost, &quiet.files.shown));
+    let (here, there) = (Allowed::of(quiet), Allowed::new(Order::of::<P>(), kin.ghost, &quiet.files.shown));
     let words: BTreeSet<VirtAddr> = here.words().chain(there.words()).collect();
     let mut evaluated = 0;
     for address in words {
@@ -80,7 +80,7 @@ fn seen<P: Platform>(quiet: &Quiet<'_, P>, here: &Allowed<'_>, address: VirtAddr
     let mut seen: Vec<Seen> = (!was_taken_away(quiet, address)).then(finally).into_iter().collect();
     for (log, events) in quiet.ghost.iter().enumerate() {
         for (event, what) in events.events.iter().enumerate() {
-            if let GhostEvent::Loaded(of, value) = what
+            if let GhostEvent::Loaded(of, value) = &what.event
                 && *of == address
             {
                 seen.push(Seen { value: *value, allowed: here.loadable(log, event, address) });

@@ -5,7 +5,7 @@ use crate::phys::{Mapping, Page, PageState, Pfn, PhysMem};
 use crate::platform::{AtomicWord, Ordering, Platform};
 use crate::x86::{PteVal, VirtAddr};
 
-use super::ghost::Allowed;
+use super::ghost::{Allowed, Order};
 use super::layout::Quiet;
 
 /// One word of a frame, when nobody runs.
@@ -119,7 +119,7 @@ pub(super) fn rss<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
 /// Words that no store touched still hold the zeros that the kernel wrote.
 pub(super) fn contents<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let logs = [Some(quiet.ghost), quiet.kin.map(|kin| kin.ghost)].into_iter().flatten();
-    let stored: Vec<_> = logs.map(|logs| Allowed::new(logs, &quiet.files.shown)).collect();
+    let stored: Vec<_> = logs.map(|logs| Allowed::new(Order::of::<P>(), logs, &quiet.files.shown)).collect();
     let mut evaluated = 0;
     for (page, pfn) in quiet.layout.frames::<P>() {
         for word in 0..P::GEOMETRY.entries() {

@@ -1,7 +1,12 @@
 //! Ghost memory: what the users of an address space did to it, kept beside it (D37: no lost write).
 //!
 //! Every task keeps its own log, so the ghost adds no interleaving. When nobody runs, the logs say what memory may
-//! hold: a word holds the last store of *some* task to it; nothing else can be the last in any order of the stores.
+//! hold, and what a load may have returned.
+//!
+//! Where loads return what was stored last in the order in which the engine runs the steps, the stamps decide
+//! (`coherence`). Elsewhere (loom's stale reads, real threads) a word holds the last store of *some* task to it:
+//! nothing else can be the last in any order of the stores. That is also all that is said of a private mapping of a
+//! file before the first store to it: which of the file's contents it shows depends on when the page was copied.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +15,7 @@ use crate::phys::Pfn;
 use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
+use super::coherence::History;
 use super::layout::{Quiet, Relation};
 use super::shown::{Shows, at_first, behind, in_file, word_of};
 
@@ -33,20 +39,39 @@ pub enum GhostEvent {
     },
 }
 
+/// What a task did, and when: a load and a store at one moment, anything else from one to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamped {
+    /// What it did.
+    pub event: GhostEvent,
+    /// A moment before.
+    pub began: u64,
+    /// A moment after.
+    pub ended: u64,
+}
+
 /// What one task did, in order.
 #[derive(Clone, Debug, Default)]
 pub struct GhostLog {
     /// Whether everything in it happened before the other logs began (the set-up of a world).
     pub before_others: bool,
     /// What it did.
-    pub events: Vec<GhostEvent>,
+    pub events: Vec<Stamped>,
 }
 
 impl GhostLog {
-    fn discards(&self, address: VirtAddr) -> bool {
-        self.events
-            .iter()
-            .any(|event| matches!(event, GhostEvent::Discards { start, end } if (*start..*end).contains(&address)))
+    /// The task did this between the two moments.
+    pub fn push(&mut self, event: GhostEvent, (began, ended): (u64, u64)) {
+        self.events.push(Stamped { event, began, ended });
+    }
+
+    /// When each discard of an address began, and when it was over.
+    fn discards(&self, address: VirtAddr) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let covers = move |stamped: &&Stamped| match stamped.event {
+            GhostEvent::Discards { start, end } => (start..end).contains(&address),
+            GhostEvent::Stored(..) | GhostEvent::Loaded(..) | GhostEvent::Cleaned(_) | GhostEvent::Forked => false,
+        };
+        self.events.iter().filter(covers).map(|stamped| (stamped.began, stamped.ended))
     }
 }
 
@@ -55,11 +80,28 @@ impl GhostLog {
 struct Store {
     log: usize,
     event: usize,
+    at: u64,
     value: u64,
+}
+
+/// What the stamps of events in different logs say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// The order in which accesses took effect.
+    Stamped,
+    /// Nothing.
+    Unknown,
+}
+
+impl Order {
+    pub(super) fn of<P: Platform>() -> Self {
+        if P::SEQUENTIAL { Self::Stamped } else { Self::Unknown }
+    }
 }
 
 /// What the logs of all tasks allow.
 pub(super) struct Allowed<'a> {
+    order: Order,
     logs: &'a [GhostLog],
     stores: BTreeMap<VirtAddr, Vec<Store>>,
     shown: &'a [Shows],
@@ -68,32 +110,37 @@ pub(super) struct Allowed<'a> {
 }
 
 impl<'a> Allowed<'a> {
-    pub(super) fn new(logs: &'a [GhostLog], shown: &'a [Shows]) -> Self {
+    pub(super) fn new(order: Order, logs: &'a [GhostLog], shown: &'a [Shows]) -> Self {
         let mut stores: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (log, GhostLog { events, .. }) in logs.iter().enumerate() {
             for (event, what) in events.iter().enumerate() {
-                if let GhostEvent::Stored(address, value) = what {
-                    stores.entry(word_of(shown, *address)).or_default().push(Store { log, event, value: *value });
+                if let GhostEvent::Stored(address, value) = what.event {
+                    let store = Store { log, event, at: what.began, value };
+                    stores.entry(word_of(shown, address)).or_default().push(store);
                 }
             }
         }
-        Self { logs, stores, shown, inherited: None }
+        Self { order, logs, stores, shown, inherited: None }
     }
 
     /// What the logs of a process and of the one that it was forked from allow. Stores to a file are looked for in the
     /// process's own logs only: no scenario has a child that maps one shared.
     pub(super) fn of<P: Platform>(quiet: &Quiet<'a, P>) -> Self {
         let parent = quiet.kin.filter(|kin| kin.relation == Relation::Parent);
-        let shown = &quiet.files.shown;
-        let inherited = parent.map(|kin| Box::new(Self::new(kin.ghost, shown)));
-        Self { inherited, ..Self::new(quiet.ghost, shown) }
+        let (order, shown) = (Order::of::<P>(), &quiet.files.shown);
+        let inherited = parent.map(|kin| Box::new(Self::new(order, kin.ghost, shown)));
+        Self { inherited, ..Self::new(order, quiet.ghost, shown) }
     }
 
     /// What a word may have held at the moment of the fork.
     fn when_forked(&self, address: VirtAddr) -> BTreeSet<u64> {
-        let find = |log: &GhostLog| log.events.iter().position(|event| *event == GhostEvent::Forked);
+        let find = |log: &GhostLog| log.events.iter().position(|stamped| stamped.event == GhostEvent::Forked);
         let forked = self.logs.iter().enumerate().find_map(|(log, events)| Some((log, find(events)?)));
         let (log, event) = forked.expect("a process with a child has forked");
+        if self.order == Order::Stamped {
+            let Stamped { began, ended, .. } = self.logs[log].events[event];
+            return self.history(address).between(began, ended);
+        }
         match self.last(address, log, event) {
             Some(stored) if self.logs[log].before_others => BTreeSet::from([stored]),
             None if self.logs[log].before_others => self.at_first(address),
@@ -127,7 +174,18 @@ impl<'a> Allowed<'a> {
     }
 
     pub(super) fn discarded(&self, address: VirtAddr) -> bool {
-        self.logs.iter().any(|log| log.discards(address))
+        self.logs.iter().any(|log| log.discards(address).next().is_some())
+    }
+
+    /// What happened to a word, with stamps.
+    fn history(&self, word: VirtAddr) -> History {
+        let mut stores: Vec<_> = self.stores(word).iter().map(|store| (store.at, store.value)).collect();
+        stores.sort_unstable();
+        let discards = self.logs.iter().flat_map(|log| log.discards(word)).collect();
+        let first = self.inherited.as_ref().map_or_else(|| self.at_first(word), |parent| parent.when_forked(word));
+        let mut empty = self.at_first(word);
+        empty.insert(0);
+        History { stores, discards, first, empty }
     }
 
     /// The values that a word may have had when the tasks began: what the set-up stored last, what was inherited, or
@@ -164,6 +222,9 @@ impl<'a> Allowed<'a> {
     /// What the word may hold in the end: a last store, or nothing if it was never stored to or may have been
     /// discarded.
     pub(super) fn finally(&self, address: VirtAddr) -> BTreeSet<u64> {
+        if self.order == Order::Stamped {
+            return self.history(address).loadable(u64::MAX);
+        }
         let tasks = (0..self.logs.len()).filter(|log| !self.logs[*log].before_others);
         let mut allowed: BTreeSet<u64> = tasks.filter_map(|log| self.last(address, log, usize::MAX)).collect();
         if allowed.is_empty() {
@@ -179,6 +240,9 @@ impl<'a> Allowed<'a> {
     /// What a load may return that is event number `event` of its log.
     pub(super) fn loadable(&self, log: usize, event: usize, address: VirtAddr) -> BTreeSet<u64> {
         let address = word_of(self.shown, address);
+        if self.order == Order::Stamped {
+            return self.history(address).loadable(self.logs[log].events[event].began);
+        }
         let theirs = self.stores(address).iter().filter(|store| store.log != log);
         let concurrent = theirs.filter(|store| !self.logs[store.log].before_others);
         let mut allowed: BTreeSet<u64> = concurrent.map(|store| store.value).collect();
@@ -208,10 +272,10 @@ pub(super) fn no_lost_write<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, St
     }
     for (log, GhostLog { events, .. }) in quiet.ghost.iter().enumerate() {
         for (event, what) in events.iter().enumerate() {
-            let GhostEvent::Loaded(address, value) = what else { continue };
-            let may = allowed.loadable(log, event, *address);
+            let GhostEvent::Loaded(address, value) = what.event else { continue };
+            let may = allowed.loadable(log, event, address);
             evaluated += 1;
-            if !may.contains(value) {
+            if !may.contains(&value) {
                 return Err(format!("a load of {address} returned {value:#x}, not one of {may:x?}"));
             }
         }
@@ -250,23 +314,25 @@ mod tests {
     const WORD: VirtAddr = VirtAddr::user(8);
 
     fn log(before_others: bool, events: &[GhostEvent]) -> GhostLog {
-        GhostLog { before_others, events: events.to_vec() }
+        let mut log = GhostLog { before_others, ..GhostLog::default() };
+        events.iter().for_each(|event| log.push(*event, (0, 0)));
+        log
     }
 
     #[test]
     fn only_a_last_store_can_remain() {
         let stored = |value| GhostEvent::Stored(WORD, value);
         let logs = [log(true, &[stored(9)]), log(false, &[stored(1), stored(2)]), log(false, &[stored(3)])];
-        assert_eq!(Allowed::new(&logs, &[]).finally(WORD), BTreeSet::from([2, 3]));
-        assert_eq!(Allowed::new(&logs[..1], &[]).finally(WORD), BTreeSet::from([9]));
-        assert_eq!(Allowed::new(&[], &[]).finally(WORD), BTreeSet::from([0]));
+        assert_eq!(Allowed::new(Order::Unknown, &logs, &[]).finally(WORD), BTreeSet::from([2, 3]));
+        assert_eq!(Allowed::new(Order::Unknown, &logs[..1], &[]).finally(WORD), BTreeSet::from([9]));
+        assert_eq!(Allowed::new(Order::Unknown, &[], &[]).finally(WORD), BTreeSet::from([0]));
     }
 
     #[test]
     fn a_discard_allows_nothing_to_remain() {
         let discards = GhostEvent::Discards { start: VirtAddr::user(0), end: VirtAddr::user(16) };
         let logs = [log(false, &[GhostEvent::Stored(WORD, 1)]), log(false, &[discards])];
-        assert_eq!(Allowed::new(&logs, &[]).finally(WORD), BTreeSet::from([0, 1]));
+        assert_eq!(Allowed::new(Order::Unknown, &logs, &[]).finally(WORD), BTreeSet::from([0, 1]));
     }
 
     #[test]
@@ -276,7 +342,7 @@ mod tests {
             log(false, &[GhostEvent::Loaded(WORD, 9), GhostEvent::Stored(WORD, 1), GhostEvent::Loaded(WORD, 1)]),
             log(false, &[GhostEvent::Stored(WORD, 2)]),
         ];
-        let allowed = Allowed::new(&logs, &[]);
+        let allowed = Allowed::new(Order::Unknown, &logs, &[]);
         assert_eq!(allowed.loadable(1, 0, WORD), BTreeSet::from([2, 9]));
         assert_eq!(allowed.loadable(1, 2, WORD), BTreeSet::from([1, 2]));
     }

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::platform::Platform;
 
 use super::layout::Quiet;
-use super::{cow, files, folios, ghost, huge, hugetlb, ledgers, rights, tables};
+use super::{cow, files, folios, ghost, huge, hugetlb, ledgers, rights, tables, tlb};
 
 /// A statement about an address space at rest.
 pub struct Invariant<P: Platform> {
@@ -66,9 +66,11 @@ pub fn at_rest<P: Platform>() -> Vec<Invariant<P>> {
         invariant("D32", "an entry allows no more than its VMA", rights::no_more_than_the_vma::<P>),
         invariant("D33", "no private mapping can write to a page of its file", files::private_is_read_only::<P>),
         invariant("D34", "a shared page that can be written is known to be dirty", files::writable_is_dirty::<P>),
+        invariant("D35", "no CPU remembers more than the tables say", tlb::agrees_with_the_tables::<P>),
         invariant("D37", "a page that differs from its disk is known to be dirty", files::stores_reach_the_file::<P>),
         invariant("D37", "no completed store is lost", ghost::no_lost_write::<P>),
         invariant("D40", "a page that was written is marked so", rights::marks_are_kept::<P>),
+        invariant("D40", "a CPU that does not mark a page as written finds it marked", tlb::dirty_is_set::<P>),
         invariant("D42", "no entry shows a page beyond the end of its file", files::below_the_end::<P>),
         invariant("D42", "no huge entry shows a page beyond the end of its file", huge::below_the_end::<P>),
         invariant("D44", "no entry is under migration once the migration is over", rights::none_under_migration::<P>),

@@ -38,7 +38,7 @@ impl Layout {
     /// Reads the tables of `mm`.
     pub fn of<P: Platform>(mm: &Mm<P>) -> Self {
         let mut layout = Self { root: Some(mm.pgd()), ..Self::default() };
-        layout.read(mm, EntryAt { table: mm.pgd(), index: 0, level: P::GEOMETRY.levels }, 0);
+        layout.read(mm, EntryAt::of::<P>(mm.pgd(), P::GEOMETRY.levels, VirtAddr::ZERO));
         layout
     }
 
@@ -97,19 +97,19 @@ impl Layout {
         *self.mappings.entry(entry.pfn()).or_default() += 1;
     }
 
-    fn read<P: Platform>(&mut self, mm: &Mm<P>, table: EntryAt, base: u64) {
+    fn read<P: Platform>(&mut self, mm: &Mm<P>, table: EntryAt) {
         if table.level == 2 {
             self.pmd_tables.insert(table.table, 0);
             self.deposits.extend(mm.memory().deposits(table.table));
         }
-        let span = P::GEOMETRY.page_size() << ((table.level - 1) * P::GEOMETRY.index_bits);
         for index in 0..P::GEOMETRY.entries() {
-            let translates = base + index as u64 * span;
+            let at = table.nth::<P>(index);
+            let translates = at.address.bytes();
             if translates >= P::GEOMETRY.task_size() {
                 break;
             }
             // ORDER none: nobody runs.
-            let bits = mm.entry(EntryAt { index, ..table }).load(Ordering::Relaxed);
+            let bits = mm.entry(at).load(Ordering::Relaxed);
             let pmd = PmdVal::from_bits(bits);
             if table.level == 2 && !pmd.is_none() {
                 self.add_pmd(mm.memory(), table.table, VirtAddr::user(translates), pmd);
@@ -121,7 +121,7 @@ impl Layout {
                 (_, None) => {}
                 (level, Some(child)) => {
                     self.tables.push((child, level - 1));
-                    self.read(mm, EntryAt { table: child, index: 0, level: level - 1 }, translates);
+                    self.read(mm, EntryAt::of::<P>(child, level - 1, at.address));
                 }
             }
         }

@@ -43,7 +43,9 @@ pub(super) fn no_more_than_the_vma<P: Platform>(quiet: &Quiet<'_, P>) -> Result<
 
 /// A page that a racing task wrote is marked so, unless the marks were cleared or the page was discarded meanwhile.
 pub(super) fn marks_are_kept<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
-    let racing = || quiet.ghost.iter().filter(|log| !log.before_others).flat_map(|log| &log.events);
+    let racing = || {
+        quiet.ghost.iter().filter(|log| !log.before_others).flat_map(|log| &log.events).map(|stamped| &stamped.event)
+    };
     let (mut written, mut cleaned) = (BTreeSet::new(), BTreeSet::new());
     for event in racing() {
         if let GhostEvent::Stored(address, _) = event {

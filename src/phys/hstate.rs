@@ -202,7 +202,10 @@ impl<P: Platform> PhysMem<P> {
     pub(super) fn free_huge_folio(&self, head: Pfn, restore: Restore) {
         enter::<P>("free_huge_folio", format_args!("folio={head}, restore reserve: {restore:?}")).run(
             || {
-                self.frames_of_folio(head).for_each(|frame| self.page(frame).enter_pool());
+                for frame in self.frames_of_folio(head) {
+                    self.assert_not_translated(frame);
+                    self.page(frame).enter_pool();
+                }
                 self.hstate().enqueue(head, restore);
             },
             |()| String::new(),

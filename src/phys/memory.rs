@@ -20,6 +20,7 @@ use super::hstate::{Hstate, Restore};
 use super::lru::Lru;
 use super::memcg::MemCgroup;
 use super::page::{Page, PageState};
+use super::translations::Translations;
 use super::zone::{Purpose, Zone};
 
 /// No frame is free.
@@ -35,6 +36,7 @@ pub struct PhysMem<P: Platform> {
     lru: Lru<P>,
     memcg: MemCgroup<P>,
     hstate: Hstate<P>,
+    translations: Translations,
 }
 
 impl<P: Platform> PhysMem<P> {
@@ -51,6 +53,7 @@ impl<P: Platform> PhysMem<P> {
             lru: Lru::new(config),
             memcg: MemCgroup::new(config),
             hstate: Hstate::new(config),
+            translations: Translations::default(),
         };
         memory.pages().for_each(|(pfn, page)| {
             page.describe(pfn);
@@ -111,6 +114,11 @@ impl<P: Platform> PhysMem<P> {
         for (index, word) in self.words_of(pfn).iter().enumerate() {
             describe::<P>(word, format_args!("word {index} of {pfn}"), number);
         }
+    }
+
+    /// Ghost: the frames that CPUs remember.
+    pub(super) fn translations(&self) -> &Translations {
+        &self.translations
     }
 
     /// Who hands out frames.
@@ -272,7 +280,11 @@ impl<P: Platform> PhysMem<P> {
         let page = self.page(pfn);
         let order = page.order();
         let purpose = if order > 0 { Purpose::Huge } else { purpose(page.state()) };
-        self.tails(pfn, order).for_each(|tail| self.page(tail).end());
+        for tail in self.tails(pfn, order) {
+            self.assert_not_translated(tail);
+            self.page(tail).end();
+        }
+        self.assert_not_translated(pfn);
         page.end();
         self.zone.free(cpu, purpose, self.index(pfn));
     }

@@ -15,6 +15,7 @@ mod memcg;
 mod memory;
 mod page;
 mod percpu;
+mod translations;
 mod zone;
 
 pub use address::{Pfn, PhysAddr};

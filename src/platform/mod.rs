@@ -14,6 +14,7 @@ pub use std::sync::atomic::Ordering;
 
 mod exploration;
 mod geometry;
+mod ghost;
 pub mod interleaved;
 mod locals;
 pub mod loom;
@@ -29,6 +30,7 @@ mod variants;
 
 pub use exploration::{Exploration, Extent, PctBound, Verdict, Watch};
 pub use geometry::{AddressLayout, FourLevels, Geometry, Shape, TwoLevels, X86_64};
+pub use ghost::Ghost;
 pub use locals::Locals;
 pub use native::Native;
 pub use probe::{Call, Event, UNSET, describe, enter, named, number, pointer, remark};

@@ -21,6 +21,8 @@ pub trait Platform: Sized + Send + Sync + 'static {
     const GEOMETRY: Geometry;
     /// Whether ghost state is kept; natively it compiles away.
     const CHECKED: bool;
+    /// Whether a load returns what was stored last, in the order in which the engine runs the steps.
+    const SEQUENTIAL: bool;
     /// Whether the order of the locks is recorded (`CONFIG_PROVE_LOCKING`): by every checker, and natively in builds
     /// with debug assertions.
     const LOCKDEP: bool;

@@ -161,6 +161,7 @@ impl Platform for Story {
     const NAME: &'static str = "story";
     const GEOMETRY: Geometry = Told::GEOMETRY;
     const CHECKED: bool = false;
+    const SEQUENTIAL: bool = false;
     const LOCKDEP: bool = true;
     const TRACED: bool = true;
 

@@ -72,6 +72,9 @@ variants! {
     M14Zero = Recheck "M14-zero", "mm/anonymous.rs, map_zero_page", "vmf_pte_changed before the zero page is mapped";
     M19 = Recheck "M19", "mm/wp_page_copy.rs, copy_and_replace", "pte_same before the copy takes the page's place";
     M20 = Step "M20", "mm/pte_update.rs, ptep_clear_flush", "the flush between the old entry and the new one";
+    A07 = Step "A07", "mm/wp_page_copy.rs, copy_and_replace", "the order of flush and new entry: that is set first";
+    ProtNonePending = Recheck "prot-none-pending", "mm/pte_update.rs, pte_accessible",
+        "the question whether the flush of an entry that was just marked is still to come";
     M21 = Step "M21", "mm/wp_page_copy.rs, copy_and_replace",
         "the order of flush and rmap: the old mapping is uncounted first";
     M22 = Recheck "M22", "mm/wp_page.rs, wp_can_reuse_anon_folio",
@@ -127,6 +130,19 @@ variants! {
         "the look at the entry where the moved page is to be mapped";
     LockPageSame = Recheck "lock-page-same", "mm/wp_page_g2.rs, lock_page_and_map_again",
         "4.4: pte_same after the wait for the folio lock";
+    M56 = Recheck "M56", "actors/gather.rs, flush",
+        "the question whether another unmapping has yet to flush (mm_tlb_flush_nested)";
+    GatherFlush = Step "gather-flush", "actors/gather.rs, flush", "the flush before what was gathered is freed";
+    FlushRange = Step "flush-range", "actors/gather.rs, cleared", "the growth of the range that is to be flushed";
+    FreeBeforeFlush = Step "free-before-flush", "actors/gather.rs, finish",
+        "the order of flush and free: pages are freed first";
+    DecBeforeFlush = Step "dec-before-flush", "actors/gather.rs, finish",
+        "the order of flush and count: tlb_flush_pending goes down first";
+    PmdFlush = Step "pmd-flush", "mm/huge_memory/locked_pmd.rs, flush",
+        "the flush of a huge entry that is invalidated or cleared";
+    ClearRefsFlush = Step "clear-refs-flush", "actors/clear_refs.rs, clear_refs",
+        "the flush after entries were write-protected";
+    AgeFlush = Step "age-flush", "actors/age.rs, flush", "the flush after Dirty was cleared";
     M61 = Step "M61", "actors/fork.rs, fork", "locking each VMA of the parent for writing";
     M62 = Step "M62", "actors/fork.rs, fork", "the flush after the parent's entries were write-protected";
     M64 = Step "M64", "actors/truncate.rs, truncate", "unmapping the range again once the cache is empty";
@@ -226,6 +242,9 @@ variants! {
         "AcqRel where a folio is taken out of its slot";
     OWalk = Ordering "O-walk", "x86/walk.rs, try_walk (O1)", "Acquire where hardware reads an entry";
     OMark = Ordering "O-mark", "x86/walk.rs, try_walk (O2)", "AcqRel where hardware marks an entry";
+    OFlushDone = Ordering "O-flush-done", "mm/tlb_flush_pending.rs, dec (O2)", "Release where a flush is over";
+    OFlushPending = Ordering "O-flush-pending", "mm/tlb_flush_pending.rs, get (O2)",
+        "Acquire where somebody asks whether one is to come";
     OPut = Ordering "O-put", "phys/page.rs, put (O1)", "AcqRel where a reference is dropped";
     OLastPut = Ordering "O-last-put", "phys/page.rs, refcount_after_puts (O1)", "Acquire where the refcount decides";
     OTryGet = Ordering "O-try-get", "phys/page.rs, try_get (O1)", "Acquire and AcqRel where a reference is tried for";

@@ -5,6 +5,7 @@ use crate::mm::{
     Behaviour, FaultOp, Generation, HugeAdvice, HugeFolios, MapPages, PageMkwrite, Protection, Reads, VmFlags,
 };
 use crate::oracle::Sharing;
+use crate::x86::Retention;
 
 /// A small world, its actors, and every outcome that it can have.
 ///
@@ -283,6 +284,16 @@ pub enum Op {
         /// Huge pages.
         folios: usize,
     },
+    /// Before the others begin: an operation on the CPU of an actor, counted from 0, so that the CPU remembers what it
+    /// used. It faults nothing in.
+    On {
+        /// The actor.
+        actor: usize,
+        /// A load, a store or a fetch.
+        op: &'static Op,
+    },
+    /// Before the world begins: how long CPUs remember translations. They keep them if nothing is said.
+    Tlb(Retention),
     /// Before the world begins: so many huge pages are set aside for hugetlb mappings.
     StockHugetlb {
         /// Huge pages.
@@ -395,6 +406,16 @@ pub const fn stock_huge(actor: usize, folios: usize) -> Op {
 /// Sets huge pages aside for hugetlb mappings.
 pub const fn stock_hugetlb(folios: usize) -> Op {
     Op::StockHugetlb { folios }
+}
+
+/// An operation of the set-up on an actor's CPU, which remembers the translation.
+pub const fn on(actor: usize, op: &'static Op) -> Op {
+    Op::On { actor, op }
+}
+
+/// How long CPUs remember translations.
+pub const fn tlb(retention: Retention) -> Op {
+    Op::Tlb(retention)
 }
 
 /// The system call `munmap`.

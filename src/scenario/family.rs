@@ -3,6 +3,7 @@
 use crate::actors;
 use crate::mm::Task;
 use crate::oracle::{GhostEvent, GhostLog};
+use crate::phys::CpuId;
 use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
@@ -27,18 +28,28 @@ impl Logs {
 
 /// Does one operation, in the process that it concerns; returns what came out in words.
 pub(super) fn act<P: Platform>(world: &World<P>, task: &Task, op: Op, logs: &mut Logs) -> String {
+    let machine = world.mm.machine();
+    if let Op::On { actor, op } = op {
+        let task = Task::new(CpuId::new(actor));
+        let result = act(world, &task, *op, logs);
+        // Whatever it allocated or counted would be nobody's.
+        assert!(task.counts().calls == 0, "{op:?} of the set-up faulted on CPU {actor}: {result}");
+        return result;
+    }
     if let Op::InChild(op) = op {
         return perform(world.child(), task, *op, &mut logs.child);
     }
     if op == Op::Fork {
+        let began = machine.tick();
         actors::fork(&world.mm, world.child(), task).expect("there are frames for the child's tables");
-        logs.parent.events.push(GhostEvent::Forked);
+        logs.parent.push(GhostEvent::Forked, (began, machine.tick()));
         return "forked".to_owned();
     }
     if op == Op::ExitChild {
         let (start, end) = (VirtAddr::ZERO, VirtAddr::user(P::GEOMETRY.task_size()));
-        logs.child.events.push(GhostEvent::Discards { start, end });
+        let began = machine.tick();
         actors::exit_mmap(world.child(), task.cpu());
+        logs.child.push(GhostEvent::Discards { start, end }, (began, machine.tick()));
         return "exited".to_owned();
     }
     if matches!(op, Op::MapFile(_) | Op::Truncate { .. }) {

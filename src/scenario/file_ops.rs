@@ -18,7 +18,7 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
     match op {
         Op::MapFile(map) => Some(map.file),
         Op::Truncate { file, .. } => Some(file),
-        Op::InChild(op) => file_of(op),
+        Op::InChild(op) | Op::On { op, .. } => file_of(op),
         Op::Write { .. }
         | Op::CopyToUser { .. }
         | Op::Read { .. }
@@ -27,6 +27,7 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         | Op::ClearRefs { .. }
         | Op::StockHuge { .. }
         | Op::StockHugetlb { .. }
+        | Op::Tlb(_)
         | Op::Age { .. }
         | Op::Dontneed { .. }
         | Op::AdviseHuge { .. }
@@ -89,11 +90,14 @@ pub(super) fn perform<P: Platform>(world: &World<P>, task: &Task, op: Op, log: &
     let Some(spec) = file_of(&op) else { unreachable!("{op:?} is no operation on a file") };
     let file = world.file(spec);
     if let Op::Truncate { pages, .. } = op {
-        for (start, end) in cut_away(&world.files.shown, file.id(), pages, P::GEOMETRY) {
-            log.events.push(GhostEvent::Discards { start, end });
-        }
+        let ranges = cut_away(&world.files.shown, file.id(), pages, P::GEOMETRY);
+        let began = world.mm.machine().tick();
         let mms: Vec<_> = [Some(&world.mm), world.child.as_ref()].into_iter().flatten().collect();
         actors::truncate(file, &mms, task.cpu(), pages);
+        let ended = world.mm.machine().tick();
+        for (start, end) in ranges {
+            log.push(GhostEvent::Discards { start, end }, (began, ended));
+        }
         return "truncated".to_owned();
     }
     if let Op::MapFile(map) = op {

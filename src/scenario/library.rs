@@ -4,7 +4,7 @@ use super::definition::Scenario;
 use super::{
     collapse, cow, cow_g2, dontneed, fault_munmap, file_read, file_truncate, file_write, fork, huge, huge_cow,
     huge_file, huge_g2, huge_migrate, hugetlb, mprotect, munmap, numa, pmd_none_thp, read_write, same_pte, stack,
-    tables, vma_lock,
+    tables, tlb, vma_lock,
 };
 
 /// Every scenario of the library.
@@ -34,6 +34,7 @@ pub fn library() -> impl Iterator<Item = &'static Scenario> {
         fork::SCENARIOS,
         mprotect::SCENARIOS,
         collapse::SCENARIOS,
+        tlb::SCENARIOS,
     ]
     .into_iter()
     .flatten()

@@ -43,6 +43,7 @@ mod same_pte;
 mod shown_by;
 mod stack;
 mod tables;
+mod tlb;
 mod trial;
 mod vma_lock;
 

@@ -84,6 +84,9 @@ fn ask_the_oracle<P: Platform>(world: &World<P>, layouts: &Layouts, history: &Hi
     if let Err(broken) = judged {
         panic!("{broken}");
     }
+    for (id, facts) in world.mm.machine().judgements() {
+        *evaluated.entry(id).or_default() += facts;
+    }
     evaluated
 }
 

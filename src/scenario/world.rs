@@ -8,7 +8,7 @@ use crate::mm::{
 use crate::oracle::{Files, GhostEvent, GhostLog};
 use crate::phys::{CpuId, Pfn, PhysConfig, Purpose};
 use crate::platform::{Arc, Platform};
-use crate::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
+use crate::x86::{Completion, Instruction, Machine, Mode, Retention, VirtAddr};
 
 use super::definition::{FileSpec, Op, Scenario, VmaSpec};
 use super::file_ops::{files_of, frames_of_an_access, specs_of};
@@ -63,7 +63,8 @@ impl<P: Platform> World<P> {
             nr_hugepages,
             ..PhysConfig::linux(Pfn::truncate(0x100), frames + 2 + usize::from(forks), setup_cpu.index() + 1)
         };
-        let machine = Arc::new(Machine::boot(&config).expect("a checker's memory is an array"));
+        let machine = Machine::boot_with(&config, retention::<P>(spec.setup)).expect("a checker's memory is an array");
+        let machine = Arc::new(machine);
         let new_mm = || Mm::new(Arc::clone(&machine), spec.generation, setup_cpu).expect("a frame for the root table");
         let (mm, child) = (new_mm(), forks.then(new_mm));
         for (actor, folios) in spec.setup.iter().map(|op| huge_folios(*op)) {
@@ -108,6 +109,12 @@ fn map<P: Platform>(mm: &Mm<P>, VmaSpec { page, pages, protection, flags }: &Vma
     do_mmap(mm, &request).expect("the pool has what a scenario maps");
 }
 
+/// How long the CPUs remember translations.
+fn retention<P: Platform>(setup: &[Op]) -> Retention {
+    let said = setup.iter().find_map(|op| if let Op::Tlb(retention) = op { Some(*retention) } else { None });
+    said.unwrap_or(Retention::usual::<P>())
+}
+
 /// Huge pages that an operation sets aside for hugetlb mappings.
 fn hugetlb_folios(op: Op) -> usize {
     if let Op::StockHugetlb { folios } = op { folios } else { 0 }
@@ -144,6 +151,7 @@ fn in_any_process(op: Op) -> Op {
 fn needs_no_frame(op: Op) -> bool {
     matches!(op, Op::Peek { .. } | Op::Munmap { .. } | Op::Age { .. } | Op::Dontneed { .. } | Op::MarkNuma { .. })
         || matches!(op, Op::ExitChild | Op::MapFile(_) | Op::MapAnonymous { .. } | Op::Truncate { .. })
+        || matches!(op, Op::On { .. } | Op::Tlb(_))
         || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. } | Op::StockHugetlb { .. } | Op::AdviseHuge { .. })
         || matches!(op, Op::Mprotect { .. } | Op::Collapse { .. })
 }
@@ -170,7 +178,7 @@ fn store<P: Platform>(
 ) -> String {
     let completion = process.execute(mode, Instruction::store(address, value));
     if completion == Completion::Done(None) {
-        log.events.push(GhostEvent::Stored(address, value));
+        log.push(GhostEvent::Stored(address, value), process.accessed());
     }
     stored(completion)
 }
@@ -178,7 +186,7 @@ fn store<P: Platform>(
 fn load<P: Platform>(process: &mut Process<'_, P>, mode: Mode, address: VirtAddr, log: &mut GhostLog) -> String {
     let completion = process.execute(mode, Instruction::Load(address));
     if let Completion::Done(Some(value)) = completion {
-        log.events.push(GhostEvent::Loaded(address, value));
+        log.push(GhostEvent::Loaded(address, value), process.accessed());
     }
     loaded(completion)
 }
@@ -203,14 +211,17 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
         }
         Op::Execute { page } => loaded(process.execute(Mode::User, Instruction::Fetch(page_address::<P>(page)))),
         Op::Age { page } => {
-            log.events.push(GhostEvent::Cleaned(page_address::<P>(page)));
+            let began = mm.machine().tick();
             actors::age(mm, page_address::<P>(page));
+            log.push(GhostEvent::Cleaned(page_address::<P>(page)), (began, mm.machine().tick()));
             "aged".to_owned()
         }
         Op::Dontneed { page, pages } => {
             let (start, bytes) = (page_address::<P>(page), pages * page_size::<P>());
-            log.events.push(GhostEvent::Discards { start, end: start.offset(bytes) });
+            let began = mm.machine().tick();
             actors::madvise_dontneed(mm, task.cpu(), start, bytes);
+            let discards = GhostEvent::Discards { start, end: start.offset(bytes) };
+            log.push(discards, (began, mm.machine().tick()));
             "discarded".to_owned()
         }
         Op::AdviseHuge { page, pages, advice } => {
@@ -230,7 +241,7 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
             actors::mprotect(mm, task.cpu(), range, protection).map_or_else(refused, |()| "protected".to_owned())
         }
         Op::MarkNuma { page } => {
-            actors::change_prot_numa(mm, page_address::<P>(page), page_size::<P>());
+            actors::change_prot_numa(mm, task.cpu(), page_address::<P>(page), page_size::<P>());
             "marked".to_owned()
         }
         Op::Migrate { page } => match actors::migrate(mm, task, page_address::<P>(page)) {
@@ -239,12 +250,14 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
         },
         Op::ClearRefs { page, pages } => {
             let of = |page| page_address::<P>(page);
-            log.events.extend((page..page + pages).map(|page| GhostEvent::Cleaned(of(page))));
+            let began = mm.machine().tick();
             actors::clear_refs(mm, of(page), pages * page_size::<P>());
+            let when = (began, mm.machine().tick());
+            (page..page + pages).for_each(|page| log.push(GhostEvent::Cleaned(of(page)), when));
             "cleared".to_owned()
         }
-        Op::StockHuge { .. } | Op::StockHugetlb { .. } => "stocked".to_owned(),
-        Op::Fork | Op::InChild(_) | Op::ExitChild => panic!("{op:?} concerns two address spaces"),
+        Op::StockHuge { .. } | Op::StockHugetlb { .. } | Op::Tlb(_) => "stocked".to_owned(),
+        Op::Fork | Op::InChild(_) | Op::ExitChild | Op::On { .. } => panic!("{op:?} is not one process's"),
         Op::MapFile(_) | Op::Truncate { .. } => panic!("{op:?} concerns the files of the world"),
         Op::MapAnonymous { page, pages, protection } => {
             let placement = Placement::Fixed(page_address::<P>(page));
@@ -256,8 +269,10 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
         }
         Op::Munmap { page, pages } => {
             let (start, bytes) = (page_address::<P>(page), pages * page_size::<P>());
-            log.events.push(GhostEvent::Discards { start, end: start.offset(bytes) });
+            let began = mm.machine().tick();
             actors::munmap(mm, task.cpu(), start, bytes).expect("a scenario's ranges are valid");
+            let discards = GhostEvent::Discards { start, end: start.offset(bytes) };
+            log.push(discards, (began, mm.machine().tick()));
             "unmapped".to_owned()
         }
     }

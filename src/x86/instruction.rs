@@ -14,7 +14,7 @@ use super::cpu::Cpu;
 use super::error_code::ErrorCode;
 use super::machine::Machine;
 use super::pkru::Pkru;
-use super::walk::{PageFault, Translation, walk};
+use super::walk::{PageFault, Translation};
 
 /// An instruction with one access, which lies within one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,10 +158,11 @@ fn attempt<P: Platform>(
 ) -> Result<Option<u64>, PageFault> {
     enter::<P>("instruction", format_args!("{instruction}")).run(
         || {
-            let _uninterrupted = cpu.begin_instruction();
-            let translation = walk(machine.memory(), root, instruction.address(), access)?;
-            remark::<P>(format_args!("the walk reaches {}", translation.physical::<P>()));
-            Ok(perform(machine, instruction, translation))
+            let mut uninterrupted = cpu.begin_instruction();
+            let translation = uninterrupted.translate((machine, cpu.id(), root), instruction.address(), access)?;
+            let value = perform(machine, instruction, translation);
+            cpu.note_access(machine);
+            Ok(value)
         },
         |result| match result {
             Ok(Some(value)) => format!("{value:#x}"),

@@ -11,6 +11,7 @@ mod instruction;
 mod machine;
 mod pkru;
 mod swap_entry;
+mod tlb;
 mod walk;
 mod words;
 
@@ -26,6 +27,7 @@ pub use pkru::Pkru;
 pub use swap_entry::{
     AccessedBit, DirtyBit, SwapEntry, SwapType, make_readable_exclusive_migration_entry, make_readable_migration_entry,
 };
+pub use tlb::{Remembered, Retention};
 pub(crate) use walk::level_name;
-pub use walk::{PageFault, Translation, walk};
+pub use walk::{Leaf, PageFault, Translation, walk};
 pub(crate) use words::describe_entry;

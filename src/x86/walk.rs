@@ -42,23 +42,47 @@ impl Translation {
     }
 }
 
-/// Translates `address` through the tables below `root` (CR3).
+/// The entry at which a walk ends: of a PTE table, or a huge one of a PMD table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// The first frame that it maps.
+    pub pfn: Pfn,
+    /// The level of its table.
+    pub level: u32,
+    /// What all levels together allow, and the entry's own marks and key.
+    pub flags: EntryFlags,
+}
+
+impl Leaf {
+    /// Pages that it maps.
+    pub fn pages<P: Platform>(self) -> u64 {
+        1 << ((self.level - 1) * P::GEOMETRY.index_bits)
+    }
+
+    /// Bytes that it maps.
+    pub fn bytes<P: Platform>(self) -> u64 {
+        self.pages::<P>() * P::GEOMETRY.page_size()
+    }
+
+    /// Where an address lies that it translates.
+    pub fn translation<P: Platform>(self, address: VirtAddr) -> Translation {
+        let page = address.page_number(P::GEOMETRY) & (self.pages::<P>() - 1);
+        Translation { pfn: Pfn::truncate(self.pfn.number() + page), offset: address.page_offset(P::GEOMETRY) }
+    }
+}
+
+/// Walks the tables below `root` (CR3) to the entry that translates `address`.
 ///
 /// # Errors
 /// The page fault that hardware raises.
 ///
 /// # Panics
 /// If an entry names a frame that nobody owns (D14): hardware would go on and use it.
-pub fn walk<P: Platform>(
-    memory: &PhysMem<P>,
-    root: Pfn,
-    address: VirtAddr,
-    access: Access,
-) -> Result<Translation, PageFault> {
+pub fn walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address: VirtAddr, access: Access) -> Result<Leaf, PageFault> {
     let raise = |why: ErrorCode| PageFault { address, error_code: why | access.error_code() };
     loop {
         match try_walk(memory, root, address, access) {
-            Step::Reached(translation) => return Ok(translation),
+            Step::Reached(leaf) => return Ok(leaf),
             Step::Faults(why) => return Err(raise(why)),
             Step::EntryChanged => {}
         }
@@ -66,7 +90,7 @@ pub fn walk<P: Platform>(
 }
 
 enum Step {
-    Reached(Translation),
+    Reached(Leaf),
     Faults(ErrorCode),
     EntryChanged,
 }
@@ -112,9 +136,9 @@ fn try_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address: VirtAddr, acce
         }
         assert_owned(memory, pfn, (level, is_leaf), address);
         if is_leaf {
-            let frame = if level == 1 { 0 } else { address.index(1, P::GEOMETRY) as u64 };
-            let pfn = Pfn::truncate(pfn.number() + frame);
-            return Step::Reached(Translation { pfn, offset: address.page_offset(P::GEOMETRY) });
+            let own =
+                EntryFlags::from_bits_truncate(used) & (EntryFlags::ACCESSED | EntryFlags::DIRTY | EntryFlags::KEY);
+            return Step::Reached(Leaf { pfn, level, flags: rights | no_execute | own });
         }
         table = pfn;
     }
@@ -152,6 +176,15 @@ pub(crate) const fn level_name(level: u32) -> &'static str {
 }
 
 impl Access {
+    /// Whether what is remembered of a walk allows the access.
+    pub(super) fn check(self, remembered: EntryFlags, address: VirtAddr) -> Result<(), PageFault> {
+        let key = self.key_error(remembered, remembered);
+        if self.allowed_by(remembered) && key.is_empty() {
+            return Ok(());
+        }
+        Err(PageFault { address, error_code: ErrorCode::PROTECTION | key | self.error_code() })
+    }
+
     fn error_code(self) -> ErrorCode {
         let mode = if self.mode.is_user() { ErrorCode::USER } else { ErrorCode::empty() };
         mode | match self.kind {
@@ -284,7 +317,10 @@ mod tests {
         world.memory.word(world.root, 1).store(huge.bits(), Ordering::Relaxed);
         let second = VirtAddr::user(32 + 16 + 8);
         let written = walk(&world.memory, world.root, second, user(AccessKind::Write));
-        assert_eq!(written, Ok(Translation { pfn: Pfn::truncate(head.number() + 1), offset: 8 }));
+        assert_eq!(
+            written.map(|leaf| leaf.translation::<P>(second)),
+            Ok(Translation { pfn: Pfn::truncate(head.number() + 1), offset: 8 })
+        );
         assert!(pmd().flags().contains(EntryFlags::ACCESSED | EntryFlags::DIRTY));
         world.memory.word(world.root, 1).store(huge.invalidated().bits(), Ordering::Relaxed);
         assert_eq!(error_code(&world, 56, user(AccessKind::Write)), Some(6), "invalidated: not present to hardware");
@@ -296,6 +332,7 @@ mod tests {
         let pte = || PteVal::from_bits(world.memory.word(world.table, 0).load(Ordering::Relaxed)).flags();
         assert!(!pte().contains(EntryFlags::ACCESSED));
         let read = walk(&world.memory, world.root, VirtAddr::user(8), user(AccessKind::Read));
+        let read = read.map(|leaf| leaf.translation::<P>(VirtAddr::user(8)));
         assert_eq!(read, Ok(Translation { pfn: world.page, offset: 8 }));
         assert!(pte().contains(EntryFlags::ACCESSED) && !pte().contains(EntryFlags::DIRTY));
         walk(&world.memory, world.root, VirtAddr::user(8), user(AccessKind::Write)).expect("a writable page");

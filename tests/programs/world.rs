@@ -7,7 +7,7 @@ use pagerace::mm::{Ending, Generation, Mm, Placement, Process, Protection, Task,
 use pagerace::oracle::{Evaluated, Files, GhostEvent, GhostLog, Invariant, Layout, Quiet, after_exit, at_rest, verify};
 use pagerace::phys::PhysConfig;
 use pagerace::platform::{Arc, Platform};
-use pagerace::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
+use pagerace::x86::{Completion, Instruction, Machine, Mode, Retention, VirtAddr};
 
 use super::CPU;
 use super::model::Model;
@@ -33,7 +33,7 @@ pub struct Played {
 impl<P: Platform> World<P> {
     /// Boots the machine.
     pub fn new(config: &PhysConfig, generation: Generation) -> Self {
-        let machine = Machine::boot(config).expect("a small machine");
+        let machine = Machine::boot_with(config, Retention::Keeps).expect("a small machine");
         let mm = Mm::new(Arc::new(machine), generation, CPU).expect("a frame for the root table");
         let (ghost, evaluated) = (GhostLog::default(), Evaluated::new());
         Self { mm, task: Task::new(CPU), memcg_limit_pages: config.memcg_limit_pages, ghost, evaluated }
@@ -60,14 +60,14 @@ impl<P: Platform> World<P> {
 
     /// Tells the oracle of a store.
     pub fn pretend_stored(&mut self, address: VirtAddr, value: u64) {
-        self.ghost.events.push(GhostEvent::Stored(address, value));
+        self.ghost.push(GhostEvent::Stored(address, value), (0, 0));
     }
 
     /// The system call.
     pub fn munmap(&mut self, start: VirtAddr, bytes: u64) -> Result<(), UnmapError> {
         munmap(&self.mm, CPU, start, bytes)?;
         let end = start.offset(bytes.next_multiple_of(P::GEOMETRY.page_size()));
-        self.ghost.events.push(GhostEvent::Discards { start, end });
+        self.ghost.push(GhostEvent::Discards { start, end }, (0, 0));
         Ok(())
     }
 

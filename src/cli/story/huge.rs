@@ -51,7 +51,7 @@ pub(super) const TALES: &[Tale] = &[
     }),
     tale("huge-numa-hint", "a load from a huge page that the NUMA scanner marked", |stage| {
         written(stage);
-        stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
+        stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, CPU, page(0), 4096));
         stage.read(3);
     }),
     tale("huge-migration", "a load from a huge page that is being moved: it waits", |stage| {
@@ -167,7 +167,7 @@ pub(super) const TALES: &[Tale] = &[
     ),
     tale_g2("huge-numa-hint-g2", "a load from a huge page that the NUMA scanner marked, in Linux 4.4", |stage| {
         written(stage);
-        stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
+        stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, CPU, page(0), 4096));
         stage.read(3);
     }),
 ];

@@ -3,7 +3,7 @@
 use crate::actors::{change_prot_numa, fork, migrate};
 use crate::mm::{
     LockedTable, MapFlags, MapRequest, Migrated, Mm, Process, Protection, RssKind, Task, VmFlags, Vma, find_pmd,
-    remove_rmap,
+    flush_tlb_range, remove_rmap,
 };
 use crate::platform::Arc;
 use crate::x86::{Completion, Instruction, Mode, SwapEntry, SwapType};
@@ -72,7 +72,7 @@ pub(super) const TALES: &[Tale] = &[
     tale("numa-hint", "a load from a page that the NUMA scanner marked", |stage| {
         stage.map(0, 1, RW);
         stage.accessed_before("a store", Instruction::store(page(0), 1));
-        stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
+        stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, CPU, page(0), 4096));
         stage.read(0);
     }),
     tale(
@@ -81,7 +81,7 @@ pub(super) const TALES: &[Tale] = &[
         |stage| {
             stage.map(0, 1, RW);
             stage.accessed_before("a store", Instruction::store(page(0), 1));
-            stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
+            stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, CPU, page(0), 4096));
             stage.script("the page is misplaced", &[1]);
             stage.read(0);
         },
@@ -123,7 +123,7 @@ pub(super) const TALES: &[Tale] = &[
     tale_g2("numa-hint-g2", "a load from a page that the NUMA scanner marked, as Linux 4.4 handles it", |stage| {
         stage.map(0, 1, RW);
         stage.accessed_before("a store", Instruction::store(page(0), 1));
-        stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, page(0), 4096));
+        stage.before("the scanner marks the page", |mm, _| change_prot_numa(mm, CPU, page(0), 4096));
         stage.read(0);
     }),
 ];
@@ -139,7 +139,7 @@ fn poison_first_page(mm: &Mm<P>) {
     let pmd = find_pmd(mm, page(0)).expect("there are tables");
     let mut table = LockedTable::offset_map_lock(mm, pmd).expect("there is a table");
     let broken = table.clear(page(0)).pfn();
-    mm.machine().shoot_down();
+    flush_tlb_range(mm, (page(0), page(1)));
     remove_rmap(mm, broken);
     table.count_rss(RssKind::Anon, -1);
     let entry = SwapEntry::new(SwapType::HwPoison, broken.number()).expect("a frame fits into an offset");

@@ -28,15 +28,17 @@ use std::panic::Location;
 
 use crate::locks::{LockClass, LockKey, SpinGuard};
 use crate::phys::Pfn;
-use crate::platform::{AtomicWord, Ordering, Platform, Variant, ordering, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, lacks, ordering, remark};
 use crate::x86::{PmdVal, level_name};
 
 use crate::mm::entry_at::EntryAt;
 use crate::mm::mm_struct::{Mm, RssKind};
+use crate::mm::tlb_flush::flush_tlb_of;
 
 /// A PMD entry whose table is locked.
 pub struct LockedPmd<'m, P: Platform> {
     mm: &'m Mm<P>,
+    root: Pfn,
     at: EntryAt,
     _pml: SpinGuard<'m, P, ()>,
 }
@@ -45,18 +47,24 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
     /// Waits for the lock of the entry's table.
     #[track_caller]
     pub fn lock(mm: &'m Mm<P>, at: EntryAt) -> Self {
-        Self::lock_as(mm, at, LockKey::of(LockClass::Pml))
+        Self::lock_as(mm, mm.pgd(), at, LockKey::of(LockClass::Pml))
+    }
+
+    /// The same of an entry below the root table of any address space of the machine, as the reverse map finds it.
+    #[track_caller]
+    pub(super) fn lock_below(mm: &'m Mm<P>, root: Pfn, at: EntryAt) -> Self {
+        Self::lock_as(mm, root, at, LockKey::of(LockClass::Pml))
     }
 
     /// As [`LockedPmd::lock`], with another table locked: the caller knows why nobody locks them the other way round.
     #[track_caller]
     pub(super) fn lock_nested(mm: &'m Mm<P>, at: EntryAt) -> Self {
-        Self::lock_as(mm, at, LockKey::nested(LockClass::Pml))
+        Self::lock_as(mm, mm.pgd(), at, LockKey::nested(LockClass::Pml))
     }
 
     #[track_caller]
-    fn lock_as(mm: &'m Mm<P>, at: EntryAt, key: LockKey) -> Self {
-        Self { mm, at, _pml: mm.memory().page(at.table).ptl().lock_as(key, Location::caller()) }
+    fn lock_as(mm: &'m Mm<P>, root: Pfn, at: EntryAt, key: LockKey) -> Self {
+        Self { mm, root, at, _pml: mm.memory().page(at.table).ptl().lock_as(key, Location::caller()) }
     }
 
     /// Reads the entry.
@@ -91,11 +99,25 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
         old
     }
 
-    /// Makes the entry useless to hardware, waits until no CPU uses the old one, and returns it (`pmdp_invalidate`).
+    /// Makes the entry useless to hardware, has every CPU forget the old one, and returns it (`pmdp_invalidate`).
     pub fn invalidate(&mut self) -> PmdVal {
         let old = self.exchange(self.get().invalidated());
-        self.mm.machine().shoot_down();
+        self.flush();
         old
+    }
+
+    /// Empties the entry, has every CPU forget it, and returns what it held last (`pmdp_huge_clear_flush`).
+    pub(super) fn clear_flush(&mut self) -> PmdVal {
+        let old = self.exchange(PmdVal::from_bits(0));
+        self.flush();
+        old
+    }
+
+    /// Has every CPU forget the entry (`flush_pmd_tlb_range`).
+    fn flush(&self) {
+        if !lacks::<P>(Variant::PmdFlush) {
+            flush_tlb_of(self.mm.machine(), self.root, self.at.range::<P>());
+        }
     }
 
     /// Counts the small pages of a kind that the entry maps or, if negative, no longer maps (`add_mm_counter`), before
@@ -112,19 +134,31 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
         }
     }
 
-    /// Changes marks of an entry that hardware may mark meanwhile (`pmdp_splitting_flush`, `pmdp_test_and_clear_young`,
-    /// without the flush).
-    pub fn update(&mut self, change: impl Fn(PmdVal) -> PmdVal) {
+    /// Changes marks of an entry that hardware may mark meanwhile, and returns what it held last
+    /// (`pmdp_splitting_flush`, `pmdp_test_and_clear_young`, without the flush).
+    pub fn update(&mut self, change: impl Fn(PmdVal) -> PmdVal) -> PmdVal {
         let mut old = self.get();
         // ORDER O2: a locked update, as hardware's own.
         while let Err(now) = self.mm.entry(self.at).compare_exchange(old.bits(), change(old).bits(), Ordering::AcqRel) {
             old = PmdVal::from_bits(now);
         }
         remark::<P>(format_args!("{}[{}] = {}", level_name(self.at.level), self.at.index, change(old)));
+        old
     }
 
     /// Points the entry to a table that is filled (`pmd_populate`). The table was counted when it was deposited.
+    ///
+    /// # Panics
+    /// If a CPU still remembers the entry as a huge one (D3, D4): it would have a small translation besides.
     pub(crate) fn populate(&mut self, table: Pfn) {
+        if P::CHECKED {
+            let remembered = self.mm.machine().remembered_of(self.root, self.at.range::<P>());
+            if let Some(entry) = remembered.iter().find(|entry| entry.leaf.level > 1) {
+                let (cpu, start) = (entry.cpu, entry.start);
+                panic!("D4: {start} becomes a table, and {cpu:?} still translates it as one huge page");
+            }
+            self.mm.machine().judged("D4", 1);
+        }
         self.set(PmdVal::table(table));
     }
 

@@ -59,8 +59,7 @@ fn split_locked<P: Platform>(mm: &Mm<P>, pmd: &mut LockedPmd<'_, P>) {
 
 /// A huge page of a file is taken away: faults find its pages in the page cache.
 fn split_file<P: Platform>(mm: &Mm<P>, pmd: &mut LockedPmd<'_, P>) {
-    let old = pmd.exchange(PmdVal::from_bits(0));
-    mm.machine().shoot_down();
+    let old = pmd.clear_flush();
     let page = mm.memory().page(old.pfn());
     hand_over_dirty(mm, old);
     page.add_entire_mapcount(-1);
@@ -109,8 +108,7 @@ pub(super) fn count_pages<P: Platform>(mm: &Mm<P>, head: Pfn) {
 
 /// The huge zero page has nothing to hand over, so it is taken away at once (`__split_huge_zero_page_pmd`).
 pub(super) fn split_zero<P: Platform>(mm: &Mm<P>, pmd: &mut LockedPmd<'_, P>) {
-    let old = pmd.exchange(PmdVal::from_bits(0));
-    mm.machine().shoot_down();
+    let old = pmd.clear_flush();
     let table = pmd.withdraw();
     let kept = old.flags() & !(EntryFlags::HUGE | EntryFlags::DIRTY | EntryFlags::SOFT_DIRTY);
     fill(mm, table, |_| PteVal::new(mm.machine().zero_page(), kept | EntryFlags::SPECIAL));
@@ -127,7 +125,7 @@ pub(super) fn fill<P: Platform>(mm: &Mm<P>, table: Pfn, entry: impl Fn(u64) -> P
     for index in 0..P::GEOMETRY.entries() {
         let pte = entry(index as u64);
         // ORDER none: linking the table publishes it.
-        mm.entry(EntryAt { table, index, level: 1 }).store(pte.bits(), Ordering::Relaxed);
+        mm.memory().word(table, index).store(pte.bits(), Ordering::Relaxed);
     }
     remark::<P>(format_args!("the deposited table {table} is filled"));
 }

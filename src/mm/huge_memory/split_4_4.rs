@@ -64,8 +64,8 @@ pub(super) fn split_huge_page<P: Platform>(mm: &Mm<P>, anon_vma: &AnonVma<P>, he
                 return;
             }
             let address = VirtAddr::user(mm.memory().page(head).index() << P::GEOMETRY.page_shift());
-            let entries = roots(&linked).into_iter().filter_map(|pgd| find_pmd_below(mm, pgd, address));
-            let marked: Vec<_> = entries.filter(|at| split_huge_page_splitting(mm, *at, head)).collect();
+            let entries = roots(&linked).into_iter().filter_map(|pgd| Some((pgd, find_pmd_below(mm, pgd, address)?)));
+            let marked: Vec<_> = entries.filter(|entry| split_huge_page_splitting(mm, *entry, head)).collect();
             let (memory, mappings) = (mm.memory(), marked.len() as i64);
             let mapped = memory.page(head).entire_mapcount();
             assert!(mapped == mappings, "D15: {mappings} entries of folio {head} are being split, {mapped} map it");
@@ -77,7 +77,7 @@ pub(super) fn split_huge_page<P: Platform>(mm: &Mm<P>, anon_vma: &AnonVma<P>, he
             memory.frames_of_folio(head).for_each(|frame| memory.page(frame).add_mapcount(mappings));
             memory.page(head).add_entire_mapcount(-mappings);
             memory.split_folio(head, mappings.cast_unsigned());
-            marked.into_iter().for_each(|at| split_huge_page_map(mm, at));
+            marked.into_iter().for_each(|entry| split_huge_page_map(mm, entry));
         },
         |()| String::new(),
     );
@@ -96,14 +96,15 @@ fn roots(linked: &[LinkedVma]) -> Vec<Pfn> {
 }
 
 /// Marks an entry that maps the folio; `false` if it maps something else by now.
-fn split_huge_page_splitting<P: Platform>(mm: &Mm<P>, at: EntryAt, head: Pfn) -> bool {
+fn split_huge_page_splitting<P: Platform>(mm: &Mm<P>, (pgd, at): (Pfn, EntryAt), head: Pfn) -> bool {
     enter::<P>("__split_huge_page_splitting", format_args!("pmd={at}")).run(
         || {
-            let mut pmd = LockedPmd::lock(mm, at);
+            let mut pmd = LockedPmd::lock_below(mm, pgd, at);
             if pmd.get().state() != PmdState::Huge(head) {
                 return false;
             }
-            // The interrupts make sure that nobody walks the tables without a lock (GUP-fast).
+            // The interrupts make sure that nobody walks the tables without a lock (GUP-fast); the entry gives hardware
+            // what it gave before.
             pmd.update(|pmd| pmd.with(EntryFlags::SPLITTING));
             mm.machine().shoot_down();
             true
@@ -112,10 +113,10 @@ fn split_huge_page_splitting<P: Platform>(mm: &Mm<P>, at: EntryAt, head: Pfn) ->
     )
 }
 
-fn split_huge_page_map<P: Platform>(mm: &Mm<P>, at: EntryAt) {
+fn split_huge_page_map<P: Platform>(mm: &Mm<P>, (pgd, at): (Pfn, EntryAt)) {
     enter::<P>("__split_huge_page_map", format_args!("pmd={at}")).run(
         || {
-            let mut pmd = LockedPmd::lock(mm, at);
+            let mut pmd = LockedPmd::lock_below(mm, pgd, at);
             let old = pmd.invalidate().without(EntryFlags::SPLITTING);
             let table = pmd.withdraw();
             fill(mm, table, |number| small_entry(old, number));

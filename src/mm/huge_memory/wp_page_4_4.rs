@@ -98,8 +98,7 @@ fn copy<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal, source: Source) -> Result<(
         memory.put_page(cpu, mine);
         return Ok(());
     }
-    pmd.exchange(PmdVal::from_bits(0));
-    vmf.mm.machine().shoot_down();
+    pmd.clear_flush();
     folio_add_new_anon_rmap_pmd(vmf, mine, anon_vma);
     memory.add_to_lru(cpu, mine);
     pmd.set(writable_huge_entry(vmf.vma(), mine));
@@ -133,8 +132,7 @@ fn do_huge_pmd_wp_page_fallback<P: Platform>(vmf: &Vmf<'_, P>, orig: PmdVal) -> 
                 mine.into_iter().for_each(|page| memory.put_page(cpu, page));
                 return Ok(());
             }
-            pmd.exchange(PmdVal::from_bits(0));
-            vmf.mm.machine().shoot_down();
+            pmd.clear_flush();
             let table = pmd.withdraw();
             map_small(vmf, &mine);
             fill(vmf.mm, table, |number| small_writable(vmf.vma(), mine[number as usize]));

@@ -7,6 +7,7 @@
 //! - I2 (D23). An entry is cleared before its mapping is uncounted, both under the table's lock.
 //! - I3 (D36). The references go only after every CPU has forgotten the entries.
 
+use crate::mm::tlb_flush::flush_tlb_of;
 use crate::mm::vm_flags::VmFlags;
 use crate::mm::vma::Vma;
 use crate::mm::vmf::Vmf;
@@ -41,9 +42,13 @@ pub fn hugetlb_zap<P: Platform>(vma: &Vma<P>, zap: impl FnOnce()) {
     });
 }
 
-/// Empties the entries of a VMA from `start` up to `end` (`__unmap_hugepage_range`), within [`hugetlb_zap`]. The
-/// references that they held are the caller's, who drops them after a flush (I3).
-pub fn unmap_hugepages<P: Platform>(memory: &PhysMem<P>, vma: &Vma<P>, range: (VirtAddr, VirtAddr)) -> Vec<Pfn> {
+/// Empties the entries of a VMA from `start` up to `end` (`__unmap_hugepage_range`), within [`hugetlb_zap`]; returns
+/// where there were folios. The references that the entries held are the caller's, who drops them after a flush (I3).
+pub fn unmap_hugepages<P: Platform>(
+    memory: &PhysMem<P>,
+    vma: &Vma<P>,
+    range: (VirtAddr, VirtAddr),
+) -> Vec<(VirtAddr, Pfn)> {
     unmap_hugepage_range(memory, vma, range, Only::Everything)
 }
 
@@ -52,15 +57,16 @@ fn unmap_hugepage_range<P: Platform>(
     vma: &Vma<P>,
     (start, end): (VirtAddr, VirtAddr),
     only: Only,
-) -> Vec<Pfn> {
+) -> Vec<(VirtAddr, Pfn)> {
     let root = vma.file().expect("a hugetlb VMA has a file").root();
     enter::<P>("__unmap_hugepage_range", format_args!("{start}-{end}")).run(
         || {
             let starts =
                 (start.bytes()..end.bytes()).step_by(P::GEOMETRY.huge_page_size() as usize).map(VirtAddr::user);
-            starts.filter_map(|address| unmap_one(memory, vma, root, address, only)).collect()
+            let unmap = |address| Some((address, unmap_one(memory, vma, root, address, only)?));
+            starts.filter_map(unmap).collect()
         },
-        |folios: &Vec<Pfn>| format!("{} folios", folios.len()),
+        |folios: &Vec<(VirtAddr, Pfn)>| format!("{} folios", folios.len()),
     )
 }
 
@@ -104,9 +110,9 @@ pub(super) fn unmap_ref_private<P: Platform>(vmf: &Vmf<'_, P>, folio: Pfn) {
                     let range = (address, address.offset(P::GEOMETRY.huge_page_size()));
                     let folios = unmap_hugepage_range(memory, vma, range, Only::Folio(folio));
                     if !lacks::<P>(Variant::HugetlbUnmapFlush) {
-                        vmf.mm.machine().shoot_down();
+                        flush_tlb_of(vmf.mm.machine(), theirs.root(), range);
                     }
-                    folios.into_iter().for_each(|folio| memory.put_page(cpu, folio));
+                    folios.into_iter().for_each(|(_, folio)| memory.put_page(cpu, folio));
                 }
             }
             drop(mapped);

@@ -18,6 +18,7 @@
 
 use crate::mm::anon_vma::{Prepared, vmf_anon_prepare};
 use crate::mm::fault_flags::FaultFlags;
+use crate::mm::tlb_flush::{Owed, flush_tlb_range};
 use crate::mm::vm_flags::VmFlags;
 use crate::mm::vmf::{FaultError, VmFault, Vmf};
 use crate::phys::{AnonVmaId, Mapping, Pfn, PoolEmpty};
@@ -153,9 +154,12 @@ fn huge_ptep_clear_flush<P: Platform>(vmf: &Vmf<'_, P>, ptl: &mut HugePteLock<'_
     enter::<P>("huge_ptep_clear_flush", format_args!("address={}", vmf.address)).run(
         || {
             ptl.clear();
+            let mut owed = Owed::new(vmf.mm);
+            owed.gone(vmf.pmd.range::<P>());
             if !lacks::<P>(Variant::HugetlbFlush) {
-                vmf.mm.machine().shoot_down();
+                flush_tlb_range(vmf.mm, vmf.pmd.range::<P>());
             }
+            owed.assert_paid("huge_ptep_clear_flush");
         },
         |()| String::new(),
     );

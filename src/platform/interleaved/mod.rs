@@ -39,6 +39,7 @@ impl<G: Shape> Platform for Interleaved<G> {
     const NAME: &'static str = "interleaver";
     const GEOMETRY: Geometry = G::GEOMETRY;
     const CHECKED: bool = true;
+    const SEQUENTIAL: bool = true;
     const LOCKDEP: bool = true;
     const TRACED: bool = false;
 

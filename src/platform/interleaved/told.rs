@@ -67,6 +67,7 @@ impl<G: Shape> Platform for Told<G> {
     const GEOMETRY: Geometry = G::GEOMETRY;
     const CHECKED: bool = true;
     const LOCKDEP: bool = Interleaved::<G>::LOCKDEP;
+    const SEQUENTIAL: bool = Interleaved::<G>::SEQUENTIAL;
     const TRACED: bool = true;
 
     type AtomicU64 = <Interleaved<G> as Platform>::AtomicU64;

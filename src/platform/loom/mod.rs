@@ -48,6 +48,7 @@ impl<G: Shape> Platform for Loom<G> {
     const NAME: &'static str = "loom";
     const GEOMETRY: Geometry = G::GEOMETRY;
     const CHECKED: bool = true;
+    const SEQUENTIAL: bool = false;
     const LOCKDEP: bool = true;
     const TRACED: bool = false;
 

@@ -41,6 +41,7 @@ impl<G: Shape, const CHECKED: bool> Platform for Native<G, CHECKED> {
     const NAME: &'static str = "native";
     const GEOMETRY: Geometry = G::GEOMETRY;
     const CHECKED: bool = CHECKED;
+    const SEQUENTIAL: bool = false;
     const LOCKDEP: bool = CHECKED || cfg!(debug_assertions);
     const TRACED: bool = false;
 
