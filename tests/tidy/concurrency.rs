@@ -24,7 +24,7 @@ struct Exception {
     _reason: &'static str,
 }
 
-const EXCEPTIONS: [Exception; 6] = [
+const EXCEPTIONS: [Exception; 7] = [
     Exception {
         path: "src/locks/rwsem.rs",
         names: &["parking_lot"],
