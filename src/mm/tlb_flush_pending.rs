@@ -13,7 +13,7 @@
 //!   flush is over. Linux has no barrier here: on x86 the decrement is a locked instruction, and elsewhere whoever
 //!   flushes has waited for the CPUs by then.
 
-use crate::platform::{AtomicWord, Ordering, Platform, Variant, ordering};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, named, ordering};
 
 /// The count.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct TlbFlushPending<P: Platform>(P::AtomicU64);
 
 impl<P: Platform> TlbFlushPending<P> {
     pub(super) fn new() -> Self {
-        Self(P::AtomicU64::new(0))
+        Self(named::<P>(format_args!("mm->tlb_flush_pending"), 0))
     }
 
     /// Entries are going to be changed (`inc_tlb_flush_pending`).

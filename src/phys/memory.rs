@@ -103,6 +103,11 @@ impl<P: Platform> PhysMem<P> {
         &self.words[self.index(pfn) as usize * entries + word]
     }
 
+    /// Ghost: the frames that CPUs remember.
+    pub(super) fn translations(&self) -> &Translations {
+        &self.translations
+    }
+
     /// All words of a frame, to say what they are; whoever reads or writes one takes [`PhysMem::word`].
     pub(crate) fn words_of(&self, pfn: Pfn) -> &[P::AtomicU64] {
         let entries = P::GEOMETRY.entries();
@@ -114,11 +119,6 @@ impl<P: Platform> PhysMem<P> {
         for (index, word) in self.words_of(pfn).iter().enumerate() {
             describe::<P>(word, format_args!("word {index} of {pfn}"), number);
         }
-    }
-
-    /// Ghost: the frames that CPUs remember.
-    pub(super) fn translations(&self) -> &Translations {
-        &self.translations
     }
 
     /// Who hands out frames.

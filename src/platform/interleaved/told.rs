@@ -66,6 +66,7 @@ impl<G: Shape> Platform for Told<G> {
     const NAME: &'static str = Interleaved::<G>::NAME;
     const GEOMETRY: Geometry = G::GEOMETRY;
     const CHECKED: bool = true;
+    const SEQUENTIAL: bool = true;
     const LOCKDEP: bool = Interleaved::<G>::LOCKDEP;
     const SEQUENTIAL: bool = Interleaved::<G>::SEQUENTIAL;
     const TRACED: bool = true;
