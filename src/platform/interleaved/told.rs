@@ -68,7 +68,6 @@ impl<G: Shape> Platform for Told<G> {
     const CHECKED: bool = true;
     const SEQUENTIAL: bool = true;
     const LOCKDEP: bool = Interleaved::<G>::LOCKDEP;
-    const SEQUENTIAL: bool = Interleaved::<G>::SEQUENTIAL;
     const TRACED: bool = true;
 
     type AtomicU64 = <Interleaved<G> as Platform>::AtomicU64;
