@@ -1,7 +1,7 @@
 //! The table of `docs/scenarios.md`, which actor is raced against which kind of fault, is what the library says.
 //!
-//! What a scenario is about is read off its data: an access of an actor is the kind of fault that the set-up makes of it.
-//! So a cell names each scenario in which one thread does the one and another thread the other.
+//! What a scenario is about is read off its data: an access of an actor is the kind of fault that the set-up makes of
+//! it. So a cell names each scenario in which one thread does the one and another thread the other.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -289,10 +289,10 @@ fn page(table: &Table) -> String {
 const HEAD: &str = "\
 # Who races with which fault
 
-`pagerace check --list` names all scenarios, with the families that `--family` takes. Below are those in which one thread
-faults and another one does what the column says, as they can be read off the library's data; a test compares this page with
-the library. The kind of a fault is what the set-up makes of the access; the race may make another one of it. A dash
-is a pair that has nothing to race for, and the list says why.
+`pagerace check --list` names all scenarios, with the families that `--family` takes. Below are those in which one
+thread faults and another one does what the column says, as they can be read off the library's data; a test compares
+this page with the library. The kind of a fault is what the set-up makes of the access; the race may make another one of
+it. A dash is a pair that has nothing to race for, and the list says why.
 ";
 
 #[test]

@@ -5,8 +5,8 @@
 //! - I1 (D40). An entry is exchanged, not overwritten, so no mark of hardware's is lost.
 //! - I2 (D47). It keeps its page, and gets the rights of its VMA. The right to write comes back at once where a write
 //!   fault would find nothing to do; else the write faults.
-//! - I3 (D48). A huge entry is invalidated meanwhile, not emptied: who looks at it without a lock still finds a huge page.
-//!   4.4 empties it.
+//! - I3 (D48). A huge entry is invalidated meanwhile, not emptied: who looks at it without a lock still finds a huge
+//!   page. 4.4 empties it.
 //!
 //! The caller holds the mmap lock for writing, and the VMA's. Who walks the reverse map may still be there.
 //!
@@ -166,7 +166,8 @@ impl<P: Platform> Change<'_, P> {
     }
 
     /// An entry under migration that will come back writable will come back readable instead, and the write will fault.
-    /// `mprotect` meets none here, as fork does not: whoever moves a page holds the mmap lock, or the VMA's, to the end.
+    /// `mprotect` meets none here, as fork does not: whoever moves a page holds the mmap lock, or the VMA's, to the
+    /// end.
     fn readable(&self, entry: PteVal) -> PteVal {
         let moving = under_migration(entry);
         let moving = moving.unwrap_or_else(|| panic!("{entry:?}: no actor swaps pages"));
@@ -189,9 +190,9 @@ impl<P: Platform> Change<'_, P> {
     }
 }
 
-/// Whether a CPU that remembers `old` has to forget it (`pte_needs_flush`, `huge_pmd_needs_flush`): it remembers no entry
-/// that was not present, and a mark that is cleared must be set again. That Linux flushes a small entry whose Accessed
-/// mark alone was cleared no more than it must is of no matter: nothing here clears it.
+/// Whether a CPU that remembers `old` has to forget it (`pte_needs_flush`, `huge_pmd_needs_flush`): it remembers no
+/// entry that was not present, and a mark that is cleared must be set again. That Linux flushes a small entry whose
+/// Accessed mark alone was cleared no more than it must is of no matter: nothing here clears it.
 fn needs_flush(old: EntryFlags, new: EntryFlags) -> bool {
     let on_clear = EntryFlags::DIRTY | EntryFlags::PRESENT | EntryFlags::ACCESSED;
     let on_change = EntryFlags::WRITABLE

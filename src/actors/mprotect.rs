@@ -6,8 +6,8 @@
 //! # Invariants
 //! - I1 (D49). A VMA is locked for writing before its rights change, and until the entries have them, too: no fault
 //!   enters a page by the old ones.
-//! - I2 (D35). Every CPU has forgotten what an entry no longer allows before the mmap lock is released. Linux notes in a
-//!   gather which entries need it; here what needs it is one range from the first of them to the last.
+//! - I2 (D35). Every CPU has forgotten what an entry no longer allows before the mmap lock is released. Linux notes in
+//!   a gather which entries need it; here what needs it is one range from the first of them to the last.
 //!
 //! Not modelled: `PROT_GROWSDOWN` and `PROT_GROWSUP`; protection keys, which stay as they are (`PROT_EXEC` alone would
 //! take one); sealed VMAs; what a mapping that becomes writable counts as committed memory; that a locked private

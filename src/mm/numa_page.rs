@@ -85,8 +85,8 @@ fn restore<P: Platform>(vmf: &Vmf<'_, P>, mut table: LockedTable<'_, P>, orig: P
     );
 }
 
-/// Whether a write would find nothing to copy and nothing to note. 4.4 cannot tell: the scanner left the right to write in
-/// the entry.
+/// Whether a write would find nothing to copy and nothing to note. 4.4 cannot tell: the scanner left the right to write
+/// in the entry.
 fn may_be_writable<P: Platform>(vmf: &Vmf<'_, P>, orig: PteVal, entry: PteVal) -> bool {
     match vmf.mm.generation().cow_reuse() {
         CowReuse::MapCount => orig.is_writable(),

@@ -1,7 +1,7 @@
 //! khugepaged, and `MADV_COLLAPSE`, against every kind of fault, and against those who share their locks.
 //!
-//! A fault is before the collapse or after it, and whoever has a page for himself makes it give up. Each scenario begins
-//! with small pages: nobody but the collapser has a huge one.
+//! A fault is before the collapse or after it, and whoever has a page for himself makes it give up. Each scenario
+//! begins with small pages: nobody but the collapser has a huge one.
 
 use crate::mm::{Generation, HugeAdvice, Protection, VmFlags};
 

@@ -1,5 +1,5 @@
-//! An empty PMD entry, where a fault decides between a huge page and a table, against everything that fills or empties it
-//! meanwhile: another fault, a collapse, the discard of a huge page.
+//! An empty PMD entry, where a fault decides between a huge page and a table, against everything that fills or empties
+//! it meanwhile: another fault, a collapse, the discard of a huge page.
 //!
 //! Linux 4.4 decides by several looks at the entry. `huge-small-dontneed-4.4` is the bug of 4.4.0, which 4.5 mended
 //! (C02): without the last look (M9) an entry that a discard has emptied is taken for a table.

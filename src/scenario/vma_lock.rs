@@ -82,7 +82,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "anon-prepare-neighbour",
-        family: "vma_lock",
+        family: "vma-lock",
         claim: "a VMA that could share its neighbour's anon_vma never looks at the neighbour after munmap has freed it",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,

@@ -35,8 +35,8 @@ pub(super) fn copy<P: Platform>(
 }
 
 /// Takes the small pages out of the table (`__collapse_huge_page_copy_succeeded`). They were flushed before they were
-/// copied, so they may be freed. A hole is a page from now on (for an empty entry, Linux does not lock the table: nobody else can
-/// reach it).
+/// copied, so they may be freed. A hole is a page from now on (for an empty entry, Linux does not lock the table:
+/// nobody else can reach it).
 fn clear<P: Platform>(mm: &Mm<P>, cpu: CpuId, (table, address): (Pfn, VirtAddr), mut isolated: Isolated<'_, P>) {
     for page in pages::<P>(address) {
         let entry = PteTable::unlinked(mm, table).peek(page);

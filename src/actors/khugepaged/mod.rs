@@ -20,21 +20,21 @@
 //! ```
 //!
 //! # Invariants
-//! - I1 (D2, D37). While the entry is empty nobody may fill it, nor find it empty: the mmap lock is held for writing, and
-//!   so is the VMA's (M46). What was seen before they were had is looked at again (M45).
-//! - I2 (D3, D36). The entry is emptied, and every CPU has forgotten what was below it, before a page is copied: no store
-//!   goes to a page that was copied already, and none to one that is freed.
-//! - I3. From the moment when its `anon_vma` is released each page is locked and off its LRU list, so nobody who finds it
-//!   by the reverse map does anything to it.
+//! - I1 (D2, D37). While the entry is empty nobody may fill it, nor find it empty: the mmap lock is held for writing,
+//!   and so is the VMA's (M46). What was seen before they were had is looked at again (M45).
+//! - I2 (D3, D36). The entry is emptied, and every CPU has forgotten what was below it, before a page is copied: no
+//!   store goes to a page that was copied already, and none to one that is freed.
+//! - I3. From the moment when its `anon_vma` is released each page is locked and off its LRU list, so nobody who finds
+//!   it by the reverse map does anything to it.
 //! - I4 (D8). The table that was linked is the one that is deposited: `pgtables_bytes` stays as it is.
 //!
 //! # Lock order
 //! The mmap lock, the VMA's, the `anon_vma`'s; then the lock of the PMD table, and after it, alone, the lock of the PTE
 //! table, under which folio locks are tried.
 //!
-//! Not modelled: memory of files (`collapse_file`); swap entries and userfaultfd's; pages of other nodes; poisoned pages;
-//! the interrupt that waits for GUP-fast (`tlb_remove_table_sync_one`; M48), since nobody walks without a lock but
-//! hardware, and who waits for a flush has waited for that; the daemon's order and its sleeps.
+//! Not modelled: memory of files (`collapse_file`); swap entries and userfaultfd's; pages of other nodes; poisoned
+//! pages; the interrupt that waits for GUP-fast (`tlb_remove_table_sync_one`; M48), since nobody walks without a lock
+//! but hardware, and who waits for a flush has waited for that; the daemon's order and its sleeps.
 
 mod collapse;
 mod collapser;

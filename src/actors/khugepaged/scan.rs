@@ -1,7 +1,7 @@
 //! Whether a range is worth a huge page (`hpage_collapse_scan_pmd`), and having one made of it.
 //!
-//! The mmap lock is held for reading, so faults go on: what is found may be otherwise by the time when it matters, and is
-//! looked at again then.
+//! The mmap lock is held for reading, so faults go on: what is found may be otherwise by the time when it matters, and
+//! is looked at again then.
 
 use crate::mm::{EntryAt, Generation, LockedTable, Mm, Task, under_migration};
 use crate::platform::{Platform, Variant, enter, lacks, remark};

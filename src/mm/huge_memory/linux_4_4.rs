@@ -6,8 +6,9 @@
 //! - a split of the entry is a split of the folio, into pages of their own;
 //! - the PTE table is allocated before the PTE is looked at, for every fault;
 //! - after that the only question was whether a huge page appeared meanwhile. A huge page that disappeared meanwhile
-//!   (`MADV_DONTNEED`) leaves an empty entry, which [`pte_offset_map`] took for a table: the bug of these kernels, which
-//!   4.5 mended by asking whether the entry is a table (`pmd_trans_unstable`), and 4.4.5 with it. Without M9 it is there;
+//!   (`MADV_DONTNEED`) leaves an empty entry, which [`pte_offset_map`] took for a table: the bug of these kernels,
+//!   which 4.5 mended by asking whether the entry is a table (`pmd_trans_unstable`), and 4.4.5 with it. Without M9 it
+//!   is there;
 //! - a write to a shared huge page copies it as a whole.
 //!
 //! # States of an entry

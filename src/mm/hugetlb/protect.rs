@@ -15,8 +15,8 @@ use crate::x86::VirtAddr;
 use super::huge_pte::{HugePteLock, hugetlb_walk};
 use super::unmap::hugetlb_zap;
 
-/// Gives the entries of a VMA from `start` up to `end` the rights that it has by now. The VMA is locked for writing; its
-/// own lock and `i_mmap` keep away who does not need that one: those who unmap.
+/// Gives the entries of a VMA from `start` up to `end` the rights that it has by now. The VMA is locked for writing;
+/// its own lock and `i_mmap` keep away who does not need that one: those who unmap.
 pub fn hugetlb_change_protection<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, (start, end): (VirtAddr, VirtAddr)) {
     enter::<P>("hugetlb_change_protection", format_args!("{start}-{end}")).run(
         || {
