@@ -131,11 +131,11 @@ fn mapped(scenario: &Scenario, page: u64) -> Mapped {
 
 /// The page that an access is of, and whether it writes.
 fn access(op: Op) -> Option<(u64, bool)> {
-    match in_any_process(op) {
-        Op::Write { page, .. } | Op::CopyToUser { page, .. } => Some((page, true)),
-        Op::Read { page, .. } | Op::Execute { page } => Some((page, false)),
-        _ => None,
+    let op = in_any_process(op);
+    if let Op::Write { page, .. } | Op::CopyToUser { page, .. } = op {
+        return Some((page, true));
     }
+    if let Op::Read { page, .. } | Op::Execute { page } = op { Some((page, false)) } else { None }
 }
 
 /// Where in the set-up something is done last.
@@ -213,25 +213,33 @@ fn kind(scenario: &Scenario, actor: usize, op: Op) -> Option<Fault> {
 
 /// What an operation is, to a fault that it meets.
 fn racers(scenario: &Scenario, op: Op) -> Vec<Racer> {
-    let (page, pages) = match in_any_process(op) {
-        Op::Munmap { page, pages } | Op::Mprotect { page, pages, .. } | Op::Dontneed { page, pages } => (page, pages),
-        Op::AdviseHuge { page, pages, .. } => (page, pages),
-        Op::Collapse { .. } => return vec![Racer::Collapse],
-        Op::Fork => return vec![Racer::Fork],
-        _ => return Vec::new(),
+    let op = in_any_process(op);
+    if matches!(op, Op::Collapse { .. }) {
+        return vec![Racer::Collapse];
+    }
+    if op == Op::Fork {
+        return vec![Racer::Fork];
+    }
+    let (Op::Munmap { page, pages }
+    | Op::Mprotect { page, pages, .. }
+    | Op::Dontneed { page, pages }
+    | Op::AdviseHuge { page, pages, .. }) = op
+    else {
+        return Vec::new();
     };
     let flags = if let Mapped::Anonymous(flags) = mapped(scenario, page) { flags } else { VmFlags::empty() };
     let is_huge = flags.contains(VmFlags::HUGEPAGE) && (has_huge_page(scenario) || may_make_huge(scenario))
         || flags.contains(VmFlags::HUGETLB)
         || matches!(mapped(scenario, page), Mapped::File(_, FaultOp::Hugetlb));
     let is_whole = page.is_multiple_of(2) && pages.is_multiple_of(2);
-    let own = match in_any_process(op) {
-        Op::Munmap { .. } => Some(Racer::Munmap),
-        Op::Mprotect { .. } => Some(Racer::Mprotect),
-        Op::Dontneed { .. } if is_huge && is_whole => Some(Racer::DontneedHuge),
-        Op::Dontneed { .. } if !is_huge => Some(Racer::Dontneed),
-        _ => None,
-    };
+    let is_discard = matches!(op, Op::Dontneed { .. });
+    let own = [
+        (matches!(op, Op::Munmap { .. }), Racer::Munmap),
+        (matches!(op, Op::Mprotect { .. }), Racer::Mprotect),
+        (is_discard && is_huge && is_whole, Racer::DontneedHuge),
+        (is_discard && !is_huge, Racer::Dontneed),
+    ];
+    let own = own.into_iter().find(|(is, _)| *is).map(|(_, racer)| racer);
     let split = (is_huge && !is_whole).then_some(Racer::Split);
     own.into_iter().chain(split).collect()
 }
@@ -323,9 +331,9 @@ fn each_actor_meets_each_kind_of_fault_that_shares_something_with_it() {
 
 #[test]
 fn the_five_actors_have_at_least_forty_scenarios() {
-    let of_five = |op: &Op| match in_any_process(*op) {
-        Op::Munmap { .. } | Op::Mprotect { .. } | Op::Dontneed { .. } | Op::Collapse { .. } => true,
-        _ => false,
+    let of_five = |op: &Op| {
+        let op = in_any_process(*op);
+        matches!(op, Op::Munmap { .. } | Op::Mprotect { .. } | Op::Dontneed { .. } | Op::Collapse { .. })
     };
     let racing = |scenario: &&Scenario| scenario.actors.iter().flat_map(|actor| actor.ops).any(of_five);
     assert!(library().filter(racing).count() >= 40);
