@@ -12,7 +12,7 @@ use crate::phys::CpuId;
 use crate::platform::{Platform, enter, remark};
 use crate::x86::VirtAddr;
 
-use super::munmap::vma_adjust_trans_huge;
+use super::vma_modify::{cuts_hugetlb, vma_modify};
 
 /// Why advice was refused; the name is Linux's errno.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -74,13 +74,11 @@ fn advise<P: Platform>(
     (start, end): (VirtAddr, VirtAddr),
     advice: HugeAdvice,
 ) -> Result<(), AdviceError> {
-    let find = |vmas: &VmaTree<P>| vmas.all().into_iter().find(|vma| vma.contains(start)).expect("it was found");
-    let vma = find(vmas);
+    let vma = vmas.all().into_iter().find(|vma| vma.contains(start)).expect("it was found");
     if mm.generation() == Generation::G2 && has_no_huge_pages(&vma) {
         return Err(AdviceError::NoHugePages);
     }
-    let cuts = |edge: VirtAddr| vma.is_hugetlb() && !edge.is_huge_aligned(P::GEOMETRY);
-    if cuts(start) || cuts(end) {
+    if cuts_hugetlb(&vma, start) || cuts_hugetlb(&vma, end) {
         return Err(AdviceError::Invalid);
     }
     let flags = advised(vma.flags(), advice);
@@ -88,11 +86,7 @@ fn advise<P: Platform>(
         remark::<P>(format_args!("{vma:?} has the advice already"));
         return Ok(());
     }
-    for edge in [start, end] {
-        vma_adjust_trans_huge(mm, cpu, vmas, edge);
-        vmas.split_at(edge);
-    }
-    let vma = find(vmas);
+    let vma = vma_modify(mm, cpu, vmas, (start, end));
     vmas.start_write(&vma).set_flags(flags);
     Ok(())
 }

@@ -33,7 +33,7 @@ pub struct AnonVma<P: Platform> {
 
 /// A VMA that may map the pages of an `anon_vma` (`struct anon_vma_chain`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LinkedVma {
+pub(crate) struct LinkedVma {
     start: u64,
     /// The root table of its address space.
     pub(super) pgd: Pfn,
@@ -69,7 +69,7 @@ impl<P: Platform> AnonVma<P> {
     }
 
     /// Locks its VMAs for a change (`anon_vma_lock_write`).
-    pub(super) fn lock_write(&self) -> WriteGuard<'_, P, Vec<LinkedVma>> {
+    pub(crate) fn lock_write(&self) -> WriteGuard<'_, P, Vec<LinkedVma>> {
         self.root.write()
     }
 

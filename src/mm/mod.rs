@@ -31,6 +31,7 @@ mod access_error;
 mod anon_vma;
 mod anonymous;
 mod bad_area;
+mod change_writable;
 mod do_fault;
 mod ending;
 mod entry_at;
@@ -75,6 +76,7 @@ mod wp_page_g2;
 mod wp_page_shared;
 
 pub use anon_vma::{AnonVma, fork_vma};
+pub(crate) use change_writable::{can_change_writable, wants_manual_write_upgrade};
 pub use ending::{BusCode, Ending, FaultCode, Oops};
 pub use entry_at::EntryAt;
 pub use exception::Process;
@@ -85,7 +87,12 @@ pub use filemap::{
 };
 pub use generation::{CowReuse, Generation, VmaLocking};
 pub use huge_memory::{CopiedHuge, HugeZap, LockedPmd, copy_huge_pmd, migrate_huge_folio, split_at, zap_huge};
-pub use hugetlb::{HugetlbVma, ResvMap, copy_hugetlb_page_range, hugetlb_zap, unmap_hugepages};
+pub(crate) use huge_memory::{
+    fits_huge, folio_add_new_anon_rmap_pmd_at, is_huge_allowable, may_be_huge, pmd_trans_huge_lock, writable_huge_entry,
+};
+pub use hugetlb::{
+    HugetlbVma, ResvMap, copy_hugetlb_page_range, hugetlb_change_protection, hugetlb_zap, unmap_hugepages,
+};
 pub use map_request::{HugeAdvice, MapFlags, MapRequest, OpenFile, OpenMode, do_mmap, mmap};
 pub use migrate::{Migrated, migrate_folio};
 pub use mm_struct::{Mm, MmError, RssKind};
@@ -94,7 +101,7 @@ pub use mmap_lock::{MmapLock, MmapWriteGuard};
 pub use pte_table::{LockedTable, PteTable};
 pub(crate) use pte_table::{pmdp_get_lockless, pte_alloc};
 pub use rmap::{dup_anon_rmap, folio_add_file_rmap, remove_rmap};
-pub(crate) use swap_page::under_migration;
+pub(crate) use swap_page::{migration_entry_wait_at, under_migration};
 pub use task::{FaultCounts, Signal, Signals, Task};
 pub use tlb_flush::{Owed, flush_tlb_mm, flush_tlb_range};
 pub use tlb_flush_pending::TlbFlushPending;

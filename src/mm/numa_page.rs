@@ -13,10 +13,10 @@ use crate::phys::{Mapping, Pfn};
 use crate::platform::{Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PteVal};
 
+use super::change_writable::{can_change_writable, wants_manual_write_upgrade};
 use super::generation::CowReuse;
 use super::migrate::{Migrated, migrate_folio};
 use super::pte_table::LockedTable;
-use super::vm_flags::VmFlags;
 use super::vmf::{VmFault, Vmf};
 use super::wp_page::vm_normal_page;
 
@@ -78,24 +78,20 @@ fn restore<P: Platform>(vmf: &Vmf<'_, P>, mut table: LockedTable<'_, P>, orig: P
         || {
             let taken_out = table.modify_prot_start(vmf.address);
             let entry = taken_out.entry().modified(vmf.vma().page_prot()).with(EntryFlags::ACCESSED);
-            let entry = if may_be_writable(vmf, orig) { entry.writable() } else { entry };
+            let entry = if may_be_writable(vmf, orig, entry) { entry.writable() } else { entry };
             table.modify_prot_commit(vmf.address, taken_out, entry);
         },
         |()| String::new(),
     );
 }
 
-/// Whether a write would find nothing to copy and nothing to note (`can_change_pte_writable`: who forgot that the page
-/// was written wants to hear of the next write). 4.4 cannot tell: the scanner left the right to write in the entry.
-fn may_be_writable<P: Platform>(vmf: &Vmf<'_, P>, orig: PteVal) -> bool {
+/// Whether a write would find nothing to copy and nothing to note. 4.4 cannot tell: the scanner left the right to write
+/// in the entry.
+fn may_be_writable<P: Platform>(vmf: &Vmf<'_, P>, orig: PteVal, entry: PteVal) -> bool {
     match vmf.mm.generation().cow_reuse() {
         CowReuse::MapCount => orig.is_writable(),
         CowReuse::AnonExclusive => {
-            let exclusive = vm_normal_page(orig)
-                .is_some_and(|pfn| is_anon(vmf, pfn) && vmf.mm.memory().page(pfn).is_anon_exclusive());
-            let is_noted = orig.flags().contains(EntryFlags::SOFT_DIRTY);
-            let flags = vmf.vma().flags();
-            flags.contains(VmFlags::WRITE) && !flags.contains(VmFlags::SHARED) && is_noted && exclusive
+            wants_manual_write_upgrade(vmf.vma()) && can_change_writable(vmf.mm, vmf.vma(), entry)
         }
     }
 }

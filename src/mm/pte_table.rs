@@ -58,6 +58,11 @@ impl<'m, P: Platform> PteTable<'m, P> {
         }
     }
 
+    /// A table that was unlinked, and that nobody else can reach.
+    pub(crate) fn unlinked(mm: &'m Mm<P>, pfn: Pfn) -> Self {
+        Self { mm, pfn }
+    }
+
     /// Reads the entry of an address without the lock; by the time it returns, the answer may be old
     /// (`ptep_get_lockless`).
     pub fn peek(&self, address: VirtAddr) -> PteVal {
@@ -90,8 +95,9 @@ impl<'m, P: Platform> LockedTable<'m, P> {
                 let seen = pmdp_get_lockless(mm, pmd);
                 let PmdState::Table(pfn) = seen.state() else { return None };
                 let ptl = mm.memory().page(pfn).ptl().lock_as(LockKey { class: LockClass::Ptl, subclass }, place);
-                // pmd_same (M10): a table that was unlinked meanwhile must not be written to. No actor that there is
-                // yet unlinks a table while faults run, so no scenario shows it.
+                // pmd_same (M10): a table that was unlinked meanwhile must not be written to. Collapse and munmap shut
+                // out every fault before they unlink one, so no scenario shows it: retraction (by a file's mappings
+                // alone) and PT_RECLAIM (of 6.14) would.
                 if recheck::<P>(Variant::M10, || pmdp_get_lockless(mm, pmd) == seen) {
                     return Some(Self { table: PteTable { mm, pfn }, _ptl: ptl });
                 }
@@ -99,6 +105,11 @@ impl<'m, P: Platform> LockedTable<'m, P> {
             },
             |table| table.as_ref().map_or("NULL".to_owned(), |table| format!("table {}", table.table.pfn)),
         )
+    }
+
+    /// Locks a table that the caller has unlinked, and that nobody else can reach (D11).
+    pub(crate) fn unlinked(mm: &'m Mm<P>, pfn: Pfn) -> Self {
+        Self { table: PteTable { mm, pfn }, _ptl: mm.memory().page(pfn).ptl().lock() }
     }
 
     /// Reads the entry of an address (`ptep_get`).

@@ -17,11 +17,11 @@ use super::tlb_flush::{Owed, flush_tlb_page};
 
 /// An entry that was taken out of its table, to be put back with other rights (`ptep_modify_prot_start`).
 #[must_use = "the page is unmapped until the entry is put back"]
-pub(super) struct TakenOut(PteVal);
+pub(crate) struct TakenOut(PteVal);
 
 impl TakenOut {
     /// What the entry was in the end.
-    pub(super) fn entry(&self) -> PteVal {
+    pub(crate) fn entry(&self) -> PteVal {
         self.0
     }
 }
@@ -43,12 +43,15 @@ impl<P: Platform> LockedTable<'_, P> {
     }
 
     /// Takes the entry out: until it is put back, hardware finds nothing to mark (`ptep_modify_prot_start`).
-    pub(super) fn modify_prot_start(&mut self, address: VirtAddr) -> TakenOut {
+    pub(crate) fn modify_prot_start(&mut self, address: VirtAddr) -> TakenOut {
+        if lacks::<P>(Variant::ModifyProt) {
+            return TakenOut(self.get(address));
+        }
         TakenOut(self.clear(address))
     }
 
     /// Puts an entry back in the place of the one that was taken out (`ptep_modify_prot_commit`).
-    pub(super) fn modify_prot_commit(&mut self, address: VirtAddr, taken_out: TakenOut, pte: PteVal) {
+    pub(crate) fn modify_prot_commit(&mut self, address: VirtAddr, taken_out: TakenOut, pte: PteVal) {
         let TakenOut(old) = taken_out;
         assert!(old.pfn() == pte.pfn(), "D47: a change of rights made {old} into {pte}, another page");
         self.set(address, pte);

@@ -10,10 +10,12 @@ use std::fmt;
 
 use crate::phys::Pfn;
 use crate::platform::{Platform, Variant, enter, recheck, remark};
-use crate::x86::{PteVal, SwapEntry, SwapType};
+use crate::x86::{PteVal, SwapEntry, SwapType, VirtAddr};
 
+use super::entry_at::EntryAt;
 use super::huge_memory::assert_being_moved;
-use super::pte_table::LockedTable;
+use super::mm_struct::Mm;
+use super::pte_table::{LockedTable, PteTable};
 use super::vmf::{FaultError, VmFault, Vmf};
 
 /// Handles the fault by what the entry stands for.
@@ -25,7 +27,7 @@ pub(super) fn do_swap_page<'m, P: Platform>(vmf: Vmf<'m, P>, orig: PteVal) -> Vm
     enter::<P>("do_swap_page", format_args!("address={}, {}", vmf.address, Words(swap))).run(
         || match swap.kind() {
             SwapType::MigrationRead | SwapType::MigrationReadExclusive | SwapType::MigrationWrite => {
-                migration_entry_wait(&vmf);
+                migration_entry_wait(vmf.mm, vmf.pmd, vmf.address, vmf.orig_pte);
                 vmf.handled()
             }
             SwapType::HwPoison => vmf.failed(FaultError::HwPoison { lsb: P::GEOMETRY.page_shift() }),
@@ -57,29 +59,37 @@ impl fmt::Display for Words {
 ///
 /// The lock of the table guarantees the migrator's reference. Linux puts the task on the folio's queue under it; here
 /// it only notes the folio, so a task that comes late may wait for the frame's next user, too. It looks again anyway.
-fn migration_entry_wait<P: Platform>(vmf: &Vmf<'_, P>) {
-    enter::<P>("migration_entry_wait", format_args!("address={}", vmf.address)).run(
+fn migration_entry_wait<P: Platform>(mm: &Mm<P>, pmd: EntryAt, address: VirtAddr, seen: Option<PteVal>) {
+    enter::<P>("migration_entry_wait", format_args!("address={address}")).run(
         || {
-            let Some(table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd) else { return };
+            let Some(table) = LockedTable::offset_map_lock(mm, pmd) else { return };
             // The second look, under the lock (M35): a migration that is over wakes nobody.
-            let mut moving = vmf.orig_pte.and_then(under_migration);
+            let mut moving = seen.and_then(under_migration);
             recheck::<P>(Variant::M35, || {
-                moving = under_migration(table.get(vmf.address));
+                moving = under_migration(table.get(address));
                 moving.is_some()
             });
             let Some(pfn) = moving else {
                 remark::<P>(format_args!("the migration is over"));
                 return;
             };
-            let folio = vmf.mm.memory().folio_of(pfn);
+            let folio = mm.memory().folio_of(pfn);
             // The point of the second look (D58): who moves the page will unlock it after the lock of the table was
             // free again, so this wait ends.
-            assert_being_moved(vmf.mm, folio);
+            assert_being_moved(mm, folio);
             drop(table);
-            vmf.mm.memory().page(folio).folio().lock().wait();
+            mm.memory().page(folio).folio().lock().wait();
         },
         |()| String::new(),
     );
+}
+
+/// The same for who is no fault: if the entry of an address is under migration, waits until its page has arrived.
+pub(crate) fn migration_entry_wait_at<P: Platform>(mm: &Mm<P>, pmd: EntryAt, address: VirtAddr) {
+    let seen = PteTable::offset_map_nolock(mm, pmd).map(|table| table.peek(address));
+    if seen.and_then(under_migration).is_some() {
+        migration_entry_wait(mm, pmd, address, seen);
+    }
 }
 
 /// The page that an entry under migration stands for (`is_migration_entry`, `pfn_swap_entry_folio`).
@@ -94,10 +104,10 @@ pub(crate) fn under_migration(entry: PteVal) -> Option<Pfn> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mm::{BusCode, Ending, Generation, Mm, Placement, Process, Protection, Task, find_pmd, mmap};
+    use crate::mm::{BusCode, Ending, Generation, Placement, Process, Protection, Task, find_pmd, mmap};
     use crate::phys::{CpuId, PhysConfig};
     use crate::platform::{Arc, Native, X86_64};
-    use crate::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
+    use crate::x86::{Completion, Instruction, Machine, Mode};
 
     type P = Native<X86_64>;
 

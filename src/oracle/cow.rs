@@ -10,6 +10,7 @@ use crate::x86::VirtAddr;
 use super::folios::counted;
 use super::ghost::{Allowed, GhostEvent, Order, word};
 use super::layout::{Quiet, Relation};
+use super::shown::in_file;
 
 pub(super) fn writable_is_exclusive<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let memory = quiet.mm.memory();
@@ -54,7 +55,9 @@ struct Seen {
 pub(super) fn isolated<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let Some(kin) = quiet.kin else { return Ok(0) };
     let (here, there) = (Allowed::of(quiet), Allowed::new(Order::of::<P>(), kin.ghost, &quiet.files.shown));
-    let words: BTreeSet<VirtAddr> = here.words().chain(there.words()).collect();
+    // The words of a file are everybody's.
+    let own = |word: &VirtAddr| in_file(*word).is_none();
+    let words: BTreeSet<VirtAddr> = here.words().chain(there.words()).filter(own).collect();
     let mut evaluated = 0;
     for address in words {
         let seen = seen(quiet, &here, address);

@@ -82,6 +82,18 @@ struct Store {
     event: usize,
     at: u64,
     value: u64,
+    before_others: bool,
+}
+
+/// Every store in some logs, with its word.
+fn stores_in<'a>(logs: &'a [GhostLog], shown: &'a [Shows]) -> impl Iterator<Item = (VirtAddr, Store)> + 'a {
+    logs.iter().enumerate().flat_map(move |(log, GhostLog { events, before_others })| {
+        events.iter().enumerate().filter_map(move |(event, what)| {
+            let GhostEvent::Stored(address, value) = what.event else { return None };
+            let store = Store { log, event, at: what.began, value, before_others: *before_others };
+            Some((word_of(shown, address), store))
+        })
+    })
 }
 
 /// What the stamps of events in different logs say.
@@ -107,29 +119,38 @@ pub(super) struct Allowed<'a> {
     shown: &'a [Shows],
     /// The logs of the process that memory was inherited from.
     inherited: Option<Box<Allowed<'a>>>,
+    /// The logs of the other process, parent or child: what it does to the words of a file counts here, too.
+    kins: &'a [GhostLog],
 }
 
 impl<'a> Allowed<'a> {
     pub(super) fn new(order: Order, logs: &'a [GhostLog], shown: &'a [Shows]) -> Self {
         let mut stores: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (log, GhostLog { events, .. }) in logs.iter().enumerate() {
-            for (event, what) in events.iter().enumerate() {
-                if let GhostEvent::Stored(address, value) = what.event {
-                    let store = Store { log, event, at: what.began, value };
-                    stores.entry(word_of(shown, address)).or_default().push(store);
-                }
-            }
+        for (word, store) in stores_in(logs, shown) {
+            stores.entry(word).or_default().push(store);
         }
-        Self { order, logs, stores, shown, inherited: None }
+        Self { order, logs, stores, shown, inherited: None, kins: &[] }
     }
 
-    /// What the logs of a process and of the one that it was forked from allow. Stores to a file are looked for in the
-    /// process's own logs only: no scenario has a child that maps one shared.
+    /// What the logs of a process and of its kin allow: memory was inherited from the parent, and the words of a file
+    /// are everybody's.
     pub(super) fn of<P: Platform>(quiet: &Quiet<'a, P>) -> Self {
         let parent = quiet.kin.filter(|kin| kin.relation == Relation::Parent);
         let (order, shown) = (Order::of::<P>(), &quiet.files.shown);
         let inherited = parent.map(|kin| Box::new(Self::new(order, kin.ghost, shown)));
-        Self { inherited, ..Self::new(order, quiet.ghost, shown) }
+        let kins = quiet.kin.map_or(&[][..], |kin| kin.ghost);
+        let mut allowed = Self { inherited, kins, ..Self::new(order, quiet.ghost, shown) };
+        for (word, store) in stores_in(kins, shown).filter(|(word, _)| in_file(*word).is_some()) {
+            let store = Store { log: quiet.ghost.len() + store.log, ..store };
+            allowed.stores.entry(word).or_default().push(store);
+        }
+        allowed
+    }
+
+    /// When each discard of a word began, and when it was over.
+    fn discards(&self, word: VirtAddr) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let kins = if in_file(word).is_some() { self.kins } else { &[] };
+        self.logs.iter().chain(kins).flat_map(move |log| log.discards(word))
     }
 
     /// What a word may have held at the moment of the fork.
@@ -174,14 +195,14 @@ impl<'a> Allowed<'a> {
     }
 
     pub(super) fn discarded(&self, address: VirtAddr) -> bool {
-        self.logs.iter().any(|log| log.discards(address).next().is_some())
+        self.discards(address).next().is_some()
     }
 
     /// What happened to a word, with stamps.
     fn history(&self, word: VirtAddr) -> History {
         let mut stores: Vec<_> = self.stores(word).iter().map(|store| (store.at, store.value)).collect();
         stores.sort_unstable();
-        let discards = self.logs.iter().flat_map(|log| log.discards(word)).collect();
+        let discards = self.discards(word).collect();
         let first = self.inherited.as_ref().map_or_else(|| self.at_first(word), |parent| parent.when_forked(word));
         let mut empty = self.at_first(word);
         empty.insert(0);
@@ -244,7 +265,7 @@ impl<'a> Allowed<'a> {
             return self.history(address).loadable(self.logs[log].events[event].began);
         }
         let theirs = self.stores(address).iter().filter(|store| store.log != log);
-        let concurrent = theirs.filter(|store| !self.logs[store.log].before_others);
+        let concurrent = theirs.filter(|store| !store.before_others);
         let mut allowed: BTreeSet<u64> = concurrent.map(|store| store.value).collect();
         match self.last(address, log, event) {
             Some(mine) => allowed.extend([mine]),

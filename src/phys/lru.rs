@@ -77,6 +77,17 @@ impl<P: Platform> Lru<P> {
         }
     }
 
+    /// Takes a page off its list, for who wants it to himself (`folio_isolate_lru`); `false` if it is on none.
+    pub(super) fn isolate(&self, frame: u32) -> bool {
+        let mut lists = self.lists.lock();
+        let lists = &mut *lists;
+        let was_listed = std::mem::take(&mut lists.listed[frame as usize]);
+        if was_listed {
+            lists.links.remove(&mut lists.inactive_anon, frame);
+        }
+        was_listed
+    }
+
     /// Pages on the lists. Exact when nobody adds or frees.
     pub fn listed(&self) -> usize {
         self.lists.lock().inactive_anon.count()

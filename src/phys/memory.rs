@@ -241,6 +241,22 @@ impl<P: Platform> PhysMem<P> {
         }
     }
 
+    /// Takes a folio off its LRU list, with a reference; `false` if it is on none (`folio_isolate_lru`). The caller has
+    /// it locked, and somebody refers to it.
+    pub fn isolate_lru(&self, head: Pfn) -> bool {
+        let isolated = self.lru.isolate(self.index(head));
+        if isolated {
+            self.page(head).get();
+        }
+        isolated
+    }
+
+    /// Puts an isolated folio on its way back to the lists, and drops the reference (`folio_putback_lru`).
+    pub fn putback_lru(&self, cpu: CpuId, head: Pfn) {
+        self.add_to_lru(cpu, head);
+        self.put_page(cpu, head);
+    }
+
     /// Empties the CPU's own LRU batch (`lru_add_drain`).
     pub fn drain_lru_batch(&self, cpu: CpuId) {
         for frame in self.lru.drain(cpu) {

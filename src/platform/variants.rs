@@ -64,6 +64,8 @@ macro_rules! variants {
 variants! {
     M1 = Recheck "M1", "mm/walk.rs, alloc_table_at", "the second look at the upper entry, under page_table_lock";
     M2 = Recheck "M2", "mm/pte_table.rs, pmd_install", "pmd_none under the lock of the PMD table";
+    M9 = Recheck "M9", "mm/huge_memory/linux_4_4.rs, before_the_pte",
+        "4.4: the question whether an entry that is not huge is a table, which 4.4.0 did not ask";
     M10 = Recheck "M10", "mm/pte_table.rs, pte_offset_map_lock", "pmd_same after the lock of the PTE table";
     M13 = Recheck "M13", "mm/handle_pte_fault.rs, fault_on_present", "pte_same before a present entry is changed";
     M14 = Recheck "M14", "mm/anonymous.rs, map_new_page", "vmf_pte_changed before a new page is mapped";
@@ -147,6 +149,23 @@ variants! {
     OrderWithAdders = Step "order-with-adders", "actors/truncate.rs, truncate",
         "ordering the new size against who adds pages of shared memory";
     M68 = Step "M68", "mm/vmf.rs, retry", "releasing the fault lock with VM_FAULT_RETRY";
+    M45 = Recheck "M45", "actors/khugepaged/collapse.rs, collapse_huge_page",
+        "the second look for the VMA, with the mmap lock for writing";
+    M45Pmd = Recheck "M45-pmd", "actors/khugepaged/collapse.rs, collapse_huge_page",
+        "the second look at the PMD entry, with the mmap lock for writing";
+    M46 = Step "M46", "actors/khugepaged/collapse.rs, collapse_huge_page",
+        "locking the VMA for writing before its table is taken out";
+    M47 = Recheck "M47", "actors/khugepaged/survey.rs, is_refcount_suitable",
+        "the count of references before a page is copied into a huge one";
+    CollapseFlush = Step "collapse-flush", "actors/khugepaged/collapse.rs, pmdp_collapse_flush",
+        "the flush between taking the table out and copying its pages";
+    ModifyProt = Step "modify-prot", "mm/pte_update.rs, modify_prot_start",
+        "taking an entry out before its rights change: it is read and overwritten";
+    UpgradeExclusive = Step "upgrade-exclusive", "mm/change_writable.rs, can_change_writable",
+        "the question whether a private page is exclusive, before its entry becomes writable with its VMA";
+    MprotectFlush = Step "mprotect-flush", "actors/mprotect.rs, mprotect", "the flush after rights were taken away";
+    HugeProtExchange = Step "huge-prot-exchange", "actors/change_protection.rs, change_huge_pmd",
+        "taking a huge entry out before its rights change";
     M3 = Recheck "M3", "mm/huge_memory/anonymous.rs, map_new_folio", "pmd_none before a new huge page is mapped";
     M3Zero = Recheck "M3-zero", "mm/huge_memory/anonymous.rs, map_huge_zero",
         "pmd_none before the huge zero page is mapped";

@@ -12,7 +12,7 @@ const SHARED: &[Op] = &[write(0, 0, 9), Op::Fork];
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "g2-cow-parent-child",
-        family: "cow_g2",
+        family: "cow-g2",
         claim: "4.4: a parent and a child that write one shared page copy it once or twice, and see nothing of the \
                 other's",
         shape: ShapeName::TwoLevels,
@@ -32,7 +32,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "g2-cow-stale-reader",
-        family: "cow_g2",
+        family: "cow-g2",
         claim: "4.4: the parent writes to the page only when no thread of the child can still be reading it",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -54,7 +54,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "g2-cow-reuse-munmap",
-        family: "cow_g2",
+        family: "cow-g2",
         claim: "4.4: a writer copies a page that a child still maps, and keeps it for itself once the child has \
                 unmapped it",
         shape: ShapeName::TwoLevels,
@@ -70,7 +70,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "g2-cow-lock-wait",
-        family: "cow_g2",
+        family: "cow-g2",
         claim: "4.4: a writer that waited for the folio lock without the table's finds that its page was discarded",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,

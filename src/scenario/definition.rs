@@ -1,5 +1,6 @@
 //! What a scenario is made of.
 
+use crate::actors::Collapser;
 use crate::mm::{
     Behaviour, FaultOp, Generation, HugeAdvice, HugeFolios, MapPages, PageMkwrite, Protection, Reads, VmFlags,
 };
@@ -13,7 +14,7 @@ use crate::x86::Retention;
 pub struct Scenario {
     /// Its name, after the race that it shows.
     pub name: &'static str,
-    /// The file it stands in.
+    /// The family that it belongs to, after the file that it stands in or the race that it is about.
     pub family: &'static str,
     /// What it claims, as a sentence.
     pub claim: &'static str,
@@ -236,6 +237,22 @@ pub enum Op {
         /// Which of the two.
         advice: HugeAdvice,
     },
+    /// The kernel makes a huge page of the small ones around a page.
+    Collapse {
+        /// The page.
+        page: u64,
+        /// Who asks for it.
+        by: Collapser,
+    },
+    /// The system call `mprotect`.
+    Mprotect {
+        /// The first page.
+        page: u64,
+        /// Pages.
+        pages: u64,
+        /// Their rights from then on.
+        protection: Protection,
+    },
     /// The NUMA scanner takes the page's rights away, to learn who uses it.
     MarkNuma {
         /// The page.
@@ -344,6 +361,21 @@ pub const fn dontneed(page: u64, pages: u64) -> Op {
 /// `madvise(MADV_HUGEPAGE)` or `madvise(MADV_NOHUGEPAGE)`.
 pub const fn advise_huge(page: u64, pages: u64, advice: HugeAdvice) -> Op {
     Op::AdviseHuge { page, pages, advice }
+}
+
+/// `khugepaged` makes a huge page of what is around a page.
+pub const fn collapse(page: u64) -> Op {
+    Op::Collapse { page, by: Collapser::Khugepaged }
+}
+
+/// `madvise(MADV_COLLAPSE)` of the huge page around a page.
+pub const fn madvise_collapse(page: u64) -> Op {
+    Op::Collapse { page, by: Collapser::Madvise }
+}
+
+/// The system call `mprotect`.
+pub const fn mprotect(page: u64, pages: u64, protection: Protection) -> Op {
+    Op::Mprotect { page, pages, protection }
 }
 
 /// The NUMA scanner's mark on a page.

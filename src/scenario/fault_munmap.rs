@@ -7,7 +7,7 @@ use super::definition::{Actor, LoomReach, Scenario, ShapeName, TWO_PAGES, age, m
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "fault-munmap",
-        family: "fault_munmap",
+        family: "fault-munmap",
         claim: "a write either completes before munmap discards it, or gets SEGV_MAPERR; nothing leaks",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -24,7 +24,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "marks-munmap",
-        family: "fault_munmap",
+        family: "fault-munmap",
         claim: "hardware that marks an entry as used never brings it back after munmap has cleared it",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -39,7 +39,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "fault-munmap-neighbour",
-        family: "fault_munmap",
+        family: "fault-munmap",
         claim: "munmap of one page keeps the table that a fault on its neighbour uses",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,

@@ -31,6 +31,8 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         | Op::Age { .. }
         | Op::Dontneed { .. }
         | Op::AdviseHuge { .. }
+        | Op::Collapse { .. }
+        | Op::Mprotect { .. }
         | Op::MarkNuma { .. }
         | Op::Migrate { .. }
         | Op::Fork

@@ -28,7 +28,7 @@ const PLAIN: FileSpec = FileSpec { behaviour: Behaviour { map_pages: MapPages::N
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "file-readers",
-        family: "file_read",
+        family: "file-read",
         claim: "two readers of a page that is read slowly fill the cache once, whoever waits for the other",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -40,7 +40,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "file-read-fails",
-        family: "file_read",
+        family: "file-read",
         claim: "a read that fails is a bus error for whoever waited for it, and the next fault reads again",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -57,7 +57,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "file-readahead",
-        family: "file_read",
+        family: "file-read",
         claim: "a miss reads two pages, and a sibling that wants the second waits for it or finds it",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -77,7 +77,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "fault-around",
-        family: "file_read",
+        family: "file-read",
         claim: "two faults that map each other's page around enter each page once",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -97,7 +97,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "fault-around-write",
-        family: "file_read",
+        family: "file-read",
         claim: "a fault that maps a page around leaves it read-only, and its writer is told",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -117,7 +117,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "file-wants-mmap-lock",
-        family: "file_read",
+        family: "file-read",
         claim: "a file system that maps nothing around faults gets them under the mmap lock",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,

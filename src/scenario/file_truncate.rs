@@ -21,7 +21,7 @@ const AROUND: FileSpec = FileSpec { behaviour: Behaviour { map_pages: MapPages::
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "read-truncate",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "a read fault enters a page before truncation takes it away, or finds the end of the file",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -38,7 +38,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "miss-truncate",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "a page that is read while its file is cut short is not entered",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -57,7 +57,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "shmem-truncate",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "a first write to shared memory that is cut short meanwhile is entered and taken away, or finds the end",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -74,7 +74,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "shmem-wp-truncate",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "a write to shared memory that another mapping has made, against a cut",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -91,7 +91,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "cow-truncate",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "a copy of a page that is made while its file is cut short goes with it",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -110,7 +110,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "around-truncate",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "a page that is mapped around a fault does not outlive the end of the file",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -127,7 +127,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "mkwrite-truncate",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "a page that leaves the file while the file system is asked is not made writable",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -145,7 +145,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "cut-and-grow",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "a page that is cut off and comes back reads as zeros, and a store to it is kept",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -164,7 +164,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "fault-cut-and-grow",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "a page that left the file is not entered, though the file has grown again: the fault looks once more",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -186,7 +186,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "around-cut-and-grow",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "the same for a page that is mapped around a fault",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -206,7 +206,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "around-cut-and-return",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "a page around a fault that left the file is not entered, though the file has grown again",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -225,7 +225,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "slot-reuse",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "a frame that is another page of the file by the time it is referenced is not taken for the first",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -245,7 +245,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "slot-reuse-around",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "the same where pages are mapped around a fault",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -276,7 +276,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "wp-truncate",
-        family: "file_truncate",
+        family: "file-truncate",
         claim: "an entry that truncation clears while the file system is asked does not come back",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,

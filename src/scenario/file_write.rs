@@ -26,7 +26,7 @@ pub(super) const SHMEM: FileSpec = FileSpec {
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "private-writers",
-        family: "file_write",
+        family: "file-write",
         claim: "two writers of a page in a private mapping leave one copy with both stores",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -48,7 +48,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "private-reader-writer",
-        family: "file_write",
+        family: "file-write",
         claim: "a read fault against a write fault of one page in a private mapping: the file keeps its word",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -70,7 +70,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "private-wp-writers",
-        family: "file_write",
+        family: "file-write",
         claim: "two writers of a page that a private mapping shows leave one copy with both stores",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -87,7 +87,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "shared-writers",
-        family: "file_write",
+        family: "file-write",
         claim: "two first writers of a shared page enter it once, writable and dirty",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -104,7 +104,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "shared-wp-writers",
-        family: "file_write",
+        family: "file-write",
         claim: "two first writers of a page that was read find it writable, and its file knows that it is dirty",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -116,7 +116,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "shared-reader-writer",
-        family: "file_write",
+        family: "file-write",
         claim: "a read fault against a write fault of one shared page: the reader sees the disk's word or the store",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -136,7 +136,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "two-views",
-        family: "file_write",
+        family: "file-write",
         claim: "a store through one mapping of a page is seen through another",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -157,7 +157,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "mkwrite-refused",
-        family: "file_write",
+        family: "file-write",
         claim: "a disk that is full refuses the write with a bus error, and everything stays as it was",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -174,7 +174,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "mkwrite-munmap",
-        family: "file_write",
+        family: "file-write",
         claim: "a page that is unmapped while the file system is asked is not entered again",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -189,7 +189,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "shmem-writers",
-        family: "file_write",
+        family: "file-write",
         claim: "two first writers of shared memory find one page of zeros",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -204,7 +204,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "mkwrite-dontneed",
-        family: "file_write",
+        family: "file-write",
         claim: "an entry that is discarded while the file system is asked stays empty; the store reaches the file",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,

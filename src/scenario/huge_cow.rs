@@ -15,7 +15,7 @@ const SHARED: &[Op] = &[stock_huge(2, 1), write(0, 0, 9), Op::Fork];
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "huge-fork-write",
-        family: "huge_cow",
+        family: "huge-cow",
         claim: "a write to a huge page during a fork is before it, and the child's too, or after it, and never the \
                 child's",
         shape: ShapeName::TwoLevels,
@@ -36,7 +36,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-fork-first-touch",
-        family: "huge_cow",
+        family: "huge-cow",
         claim: "a huge page that is touched first during a fork is shared with the child, or not yet there for it",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -54,7 +54,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-cow-child-discards",
-        family: "huge_cow",
+        family: "huge-cow",
         claim: "a write keeps a huge page that the child has discarded, and splits one that the child still maps",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -69,7 +69,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-cow-two-threads",
-        family: "huge_cow",
+        family: "huge-cow",
         claim: "two threads that write one shared huge page split it once, and leave the child's as it was",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -88,7 +88,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-cow-reuse-exit",
-        family: "huge_cow",
+        family: "huge-cow",
         claim: "a writer that finds its child gone keeps the huge page whole; one that does not splits it and copies",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -103,7 +103,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-cow-discard",
-        family: "huge_cow",
+        family: "huge-cow",
         claim: "a write to a shared huge page that its own process discards never makes the child's page its own",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -120,7 +120,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-cow-parent-child-4.4",
-        family: "huge_cow",
+        family: "huge-cow",
         claim: "a parent and a child that write one huge page end with a huge page each, or one with small ones",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -139,7 +139,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-cow-two-threads-4.4",
-        family: "huge_cow",
+        family: "huge-cow",
         claim: "two threads that write one shared huge page replace it once, by a copy, huge or small",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -166,7 +166,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-cow-split-4.4",
-        family: "huge_cow",
+        family: "huge-cow",
         claim: "a huge page that the child splits is split in the parent, too, whatever the parent does to it \
                 meanwhile",
         shape: ShapeName::TwoLevels,

@@ -22,7 +22,7 @@ const AROUND: FileSpec =
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "huge-shmem-writers",
-        family: "huge_file",
+        family: "huge-file",
         claim: "two writes to one huge page of shared memory map it once, by a huge entry or by small ones",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -41,7 +41,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-shmem-mapped",
-        family: "huge_file",
+        family: "huge-file",
         claim: "two faults on a huge page that is in the page cache enter it once",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -58,7 +58,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-shmem-around-mapped",
-        family: "huge_file",
+        family: "huge-file",
         claim: "a fault around which a page of a huge folio is mapped already lets go of the folio that it has locked",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -75,7 +75,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-shmem-private-write",
-        family: "huge_file",
+        family: "huge-file",
         claim: "a write to a private mapping of a huge page splits the entry and copies one page; the file never \
                 sees it",
         shape: ShapeName::TwoLevels,
@@ -91,7 +91,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-shmem-zap",
-        family: "huge_file",
+        family: "huge-file",
         claim: "a huge page of a file that is discarded while it is written to keeps what was written, in the file",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -106,7 +106,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-shmem-wp-writers",
-        family: "huge_file",
+        family: "huge-file",
         claim: "two writes to a huge page of a file that is write-protected split its entry and map it again, writable",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -122,7 +122,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-shmem-split-split",
-        family: "huge_file",
+        family: "huge-file",
         claim: "two splits of one huge page of a file leave an empty entry, and the page in the file",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -137,7 +137,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-shmem-truncate",
-        family: "huge_file",
+        family: "huge-file",
         claim: "a file that is cut to nothing takes its huge page along, and no entry shows it",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -155,7 +155,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-shmem-zap-truncate",
-        family: "huge_file",
+        family: "huge-file",
         claim: "a truncation that finds a huge entry just cleared waits until its mapping is uncounted",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,

@@ -12,60 +12,8 @@ const HUGE: &[VmaSpec] = &[VmaSpec { page: 0, pages: 2, protection: READ_WRITE, 
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
-        name: "huge-small-4.4",
-        family: "huge_g2",
-        claim: "a fault that finds a huge page and one that finds none agree on a huge entry or on a table",
-        shape: ShapeName::TwoLevels,
-        generation: Generation::G2,
-        vmas: HUGE,
-        setup: &[stock_huge(0, 1)],
-        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &[
-            "A wrote; B wrote; page 0 is A's; page 1 is B's; +2 -0 pages; +1 -0 tables",
-            "A wrote; B wrote; page 0 is A's; page 1 is B's; +2 -0 pages; +2 -1 tables; +1 -1 huge",
-            "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
-            "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +2 -1 tables; +1 -0 huge",
-        ],
-        loom: LoomReach::Partly { preemptions: 1 },
-    },
-    Scenario {
-        name: "huge-huge-4.4",
-        family: "huge_g2",
-        claim: "two write faults on one empty PMD entry install one huge page and one deposit",
-        shape: ShapeName::TwoLevels,
-        generation: Generation::G2,
-        vmas: HUGE,
-        setup: &[stock_huge(0, 1), stock_huge(1, 1)],
-        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &[
-            "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
-            "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +2 -1 tables; +2 -1 huge",
-            "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
-            "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +2 -1 tables; +2 -1 huge",
-        ],
-        loom: LoomReach::Partly { preemptions: 1 },
-    },
-    Scenario {
-        name: "huge-zero-write-4.4",
-        family: "huge_g2",
-        claim: "a huge read and a huge write: the zero page is replaced by a huge page as a whole",
-        shape: ShapeName::TwoLevels,
-        generation: Generation::G2,
-        vmas: HUGE,
-        setup: &[stock_huge(0, 1), stock_huge(1, 1)],
-        actors: &[Actor { name: "R", ops: &[read(0, 0)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-        outcomes: &[
-            "R read 0; B wrote; page 0 is huge, B's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
-            "R read 0; B wrote; page 0 is huge, B's; +0 -0 pages; +1 -0 tables; +2 -0 huge",
-            "R read 0; B wrote; page 0 is huge, B's; +0 -0 pages; +2 -1 tables; +2 -0 huge",
-            "R read 0; B wrote; page 0 is huge, B's; +0 -0 pages; +2 -1 tables; +3 -1 huge",
-            "R read 0; B wrote; page 0 is huge, B's; +0 -0 pages; +3 -2 tables; +3 -1 huge",
-        ],
-        loom: LoomReach::Partly { preemptions: 1 },
-    },
-    Scenario {
         name: "huge-accessed-split-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "a write whose huge entry is split under it never brings the huge entry back",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -80,7 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-numa-split-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "a huge page that gives its rights back while it is split is a table in the end",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -97,7 +45,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-wp-split-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "a write to a write-protected huge page either reuses it or finds the table that a split left",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -112,7 +60,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-wp-wp-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "two writes to a write-protected huge page that is exclusive make it writable once",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -127,7 +75,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-split-split-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "two splits of one huge page leave one table",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -142,7 +90,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-zap-split-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "a huge page that is discarded while it is split is a table, or nothing",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -157,7 +105,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-zero-writes-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "two writes to the huge zero page give each writer what it wrote",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -178,7 +126,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-munmap-4.4",
-        family: "huge_g2",
+        family: "huge-g2",
         claim: "a huge fault either completes before munmap discards it, or gets SEGV_MAPERR; no deposit leaks",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -194,28 +142,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Not in the library, because it does not hold: the bug that Linux 4.5 mended. A fault finds no huge page; another one
-/// installs one, so that the entry is not empty when the first looks whether it needs a table; it is discarded, so that
-/// the entry is not huge when the first looks whether one has appeared; and then it is taken for a table.
-#[cfg(test)]
-const HOLE: Scenario = Scenario {
-    name: "huge-small-dontneed-4.4",
-    family: "huge_g2",
-    claim: "an empty PMD entry is never taken for a table",
-    shape: ShapeName::TwoLevels,
-    generation: Generation::G2,
-    vmas: HUGE,
-    setup: &[stock_huge(0, 1)],
-    actors: &[Actor { name: "A", ops: &[write(0, 0, 1), dontneed(0, 2)] }, Actor { name: "B", ops: &[write(1, 0, 2)] }],
-    outcomes: &[],
-    loom: LoomReach::Partly { preemptions: 1 },
-};
-
 /// A huge page, one page of which is moved; another huge page is free, and nobody takes it.
 #[cfg(test)]
 const MOVED: Scenario = Scenario {
     name: "huge-migrate-4.4",
-    family: "huge_g2",
+    family: "huge-g2",
     claim: "a huge page of which one page is moved is split before: no entry is ever huge and under migration",
     shape: ShapeName::TwoLevels,
     generation: Generation::G2,
@@ -228,18 +159,11 @@ const MOVED: Scenario = Scenario {
 
 #[cfg(test)]
 mod tests {
-    use super::{HOLE, MOVED};
+    use super::MOVED;
     use crate::platform::Watch;
     use crate::platform::interleaved::Search;
     use crate::scenario::definition::{Actor, dontneed, migrate, peek, read};
     use crate::scenario::{Engine, Scenario, Verdict, check};
-
-    #[test]
-    fn linux_4_4_takes_an_entry_that_a_discard_emptied_for_a_table() {
-        static SCENARIO: Scenario = HOLE;
-        let verdict = verdict(&SCENARIO);
-        assert!(matches!(&verdict, Verdict::Violated(words) if words.contains("M9")), "{verdict:?}");
-    }
 
     fn verdict(scenario: &'static Scenario) -> Verdict {
         check(scenario, Engine::Interleaver { search: Search::Everything }, &Watch::default()).verdict

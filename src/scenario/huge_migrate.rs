@@ -16,7 +16,7 @@ const MAPPED: &[Op] = &[stock_huge(2, 1), stock_huge(0, 1), write(0, 0, 9)];
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "huge-migrate-read",
-        family: "huge_migrate",
+        family: "huge-migrate",
         claim: "a load from a huge page that is being moved waits for it, and reads what it read before",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -31,7 +31,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-migrate-write",
-        family: "huge_migrate",
+        family: "huge-migrate",
         claim: "a store to a huge page that is being moved goes to the old one before the copy, or to the new one",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -46,7 +46,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-migrate-split",
-        family: "huge_migrate",
+        family: "huge-migrate",
         claim: "a huge page that is discarded in part while it is moved arrives in small entries",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -62,7 +62,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-migrate-zap",
-        family: "huge_migrate",
+        family: "huge-migrate",
         claim: "a huge page that is discarded while it is moved is gone, the copy too",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -78,7 +78,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-migrate-fork",
-        family: "huge_migrate",
+        family: "huge-migrate",
         claim: "a fork before a huge page is moved keeps it in place, and one after it shares the new one with the \
                 child",
         shape: ShapeName::TwoLevels,
@@ -96,7 +96,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-migrate-discard-wait",
-        family: "huge_migrate",
+        family: "huge-migrate",
         claim: "who waits for a huge page that is being moved wakes up though it is discarded when it has arrived",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -112,7 +112,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "huge-wp-migrate",
-        family: "huge_migrate",
+        family: "huge-migrate",
         claim: "a write that waits for the lock of a huge page, which its mover holds, finds it kept, moved or \
                 discarded",
         shape: ShapeName::TwoLevels,

@@ -2,8 +2,9 @@
 
 use super::definition::Scenario;
 use super::{
-    cow, cow_g2, fault_munmap, file_read, file_truncate, file_write, huge, huge_cow, huge_file, huge_g2, huge_migrate,
-    hugetlb, numa, read_write, same_pte, stack, tables, tlb, vma_lock,
+    collapse, cow, cow_g2, dontneed, fault_munmap, file_read, file_truncate, file_write, fork, huge, huge_cow,
+    huge_file, huge_g2, huge_migrate, hugetlb, mprotect, munmap, numa, pmd_none_thp, read_write, same_pte, stack,
+    tables, tlb, vma_lock,
 };
 
 /// Every scenario of the library.
@@ -21,12 +22,18 @@ pub fn library() -> impl Iterator<Item = &'static Scenario> {
         file_read::SCENARIOS,
         file_write::SCENARIOS,
         file_truncate::SCENARIOS,
+        pmd_none_thp::SCENARIOS,
         huge::SCENARIOS,
         huge_cow::SCENARIOS,
         huge_g2::SCENARIOS,
         huge_migrate::SCENARIOS,
         huge_file::SCENARIOS,
         hugetlb::SCENARIOS,
+        munmap::SCENARIOS,
+        dontneed::SCENARIOS,
+        fork::SCENARIOS,
+        mprotect::SCENARIOS,
+        collapse::SCENARIOS,
         tlb::SCENARIOS,
     ]
     .into_iter()

@@ -22,16 +22,22 @@ mod program;
 mod run;
 mod world;
 
+mod collapse;
+mod dontneed;
 mod fault_munmap;
 mod file_read;
 mod file_truncate;
 mod file_write;
+mod fork;
 mod huge;
 mod huge_cow;
 mod huge_file;
 mod huge_g2;
 mod huge_migrate;
 mod hugetlb;
+mod mprotect;
+mod munmap;
+mod pmd_none_thp;
 mod read_write;
 mod same_pte;
 mod shown_by;
@@ -44,9 +50,9 @@ mod vma_lock;
 pub use answer::{Answer, LockFinding};
 pub use check::{CheckReport, Engine, TriedBound, UNDECLARED, Verdict, check, check_part, check_without, replay};
 pub use definition::{
-    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, clear_refs, copy_to_user,
-    dontneed, execute, in_child, map_anonymous, map_file, mark_numa, migrate, munmap, peek, read, stock_huge,
-    stock_hugetlb, truncate, write,
+    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, clear_refs, collapse,
+    copy_to_user, dontneed, execute, in_child, madvise_collapse, map_anonymous, map_file, mark_numa, migrate, mprotect,
+    munmap, peek, read, stock_huge, stock_hugetlb, truncate, write,
 };
 pub use left::{BadLeft, Left};
 pub use library::library;

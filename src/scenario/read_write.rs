@@ -7,7 +7,7 @@ use super::definition::{Actor, LoomReach, Scenario, ShapeName, TWO_PAGES, read, 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "read-write",
-        family: "read_write",
+        family: "read-write",
         claim: "a read fault maps the zero page or finds the writer's page; the writer replaces the zero page safely",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -24,7 +24,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "two-readers",
-        family: "read_write",
+        family: "read-write",
         claim: "two read faults on one PTE map the shared zero page, once, and count nothing for it",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -36,7 +36,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "zero-page-writers",
-        family: "read_write",
+        family: "read-write",
         claim: "two writers of a page that a read mapped as the zero page leave one copy with both stores",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,

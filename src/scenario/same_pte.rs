@@ -11,7 +11,7 @@ const C: Actor = Actor { name: "C", ops: &[write(0, 0, 3)] };
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "same-pte",
-        family: "same_pte",
+        family: "same-pte",
         claim: "two write faults on one PTE of a standing table install one page, and no store is lost",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -28,7 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "same-pte-new-table",
-        family: "same_pte",
+        family: "same-pte",
         claim: "two write faults on one PTE, whose table is missing too, link one table and install one page",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -47,7 +47,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "same-pte-four-levels",
-        family: "same_pte",
+        family: "same-pte",
         claim: "two write faults on one PTE, with every table missing, link three tables and install one page",
         shape: ShapeName::FourLevels,
         generation: Generation::G6,
@@ -74,7 +74,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "same-pte-three-four-levels",
-        family: "same_pte",
+        family: "same-pte",
         claim: "three write faults on one PTE, with every table missing, link three tables and install one page",
         shape: ShapeName::FourLevels,
         generation: Generation::G6,
@@ -141,7 +141,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "same-pte-three",
-        family: "same_pte",
+        family: "same-pte",
         claim: "three write faults on one PTE of a standing table install one page",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,

@@ -89,7 +89,7 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::M43, by("same-pte-new-table", "D24")),
     (Variant::M44, by("anon-prepare-neighbour", "D49")),
     (Variant::NumaSame, by("numa-two-faults", "D14")),
-    (Variant::NumaSameAgain, by("numa-two-faults", "D14")),
+    (Variant::NumaSameAgain, by("numa-two-faults", "D18")),
     (Variant::MigrateSame, by("numa-dontneed", "is not a frame")),
     (Variant::MigrateCount, by("g2-cow-lock-wait", "never reached")),
     (Variant::ArriveSame, by("numa-dontneed", "D12")),
@@ -107,7 +107,20 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::OLastMapping, by("g2-cow-parent-child", "D24")),
     (Variant::OHugeZero, by("huge-zero-zero", "D14")),
     (Variant::OFirstHugeZero, by("huge-zero-zero", "D14")),
-    (Variant::M10, never("no actor unlinks a table while faults run: collapse will")),
+    (Variant::M45, by("collapse-munmap-cut", "D7")),
+    (Variant::M45Pmd, by("collapse-collapse", "D2")),
+    (Variant::M46, by("collapse-anon-write", "D2")),
+    (Variant::M47, never("nobody pins pages: who refers to one besides is a batch, or a child that is copying it")),
+    (Variant::CollapseFlush, by("collapse-write", "D14")),
+    (Variant::ModifyProt, by("mprotect-marks", "D40")),
+    (Variant::UpgradeExclusive, by("mprotect-upgrade-shared", "D26")),
+    (Variant::MprotectFlush, by("mprotect-flush", "not declared")),
+    (Variant::HugeProtExchange, by("mprotect-huge-marks", "D40")),
+    (Variant::M9, by("huge-small-dontneed-4.4", "D2")),
+    (
+        Variant::M10,
+        never("whoever unlinks a table (collapse, munmap) has shut out every fault before; retraction would not"),
+    ),
     (
         Variant::M27Around,
         never("a page beyond a new end is either unmapped by the truncation's second pass or was never added"),
@@ -187,7 +200,7 @@ pub fn shown_by(variant: Variant) -> Shown {
 
 /// Re-checks that never lose their race, with the reason.
 const NEVER_LOST: &[(Variant, &str)] = &[
-    (Variant::M10, "no actor unlinks a table while faults run: collapse will"),
+    (Variant::M10, "whoever unlinks a table (collapse, munmap) has shut out every fault before; retraction would not"),
     (Variant::M22, "whoever refers to an anonymous page holds the lock of its table; GUP-fast would not"),
     (Variant::InvalidateLock, "no actor takes a page's contents away again"),
     (Variant::HugeMigrateCount, "who refers to such a folio is another mover, which fails to get its lock"),

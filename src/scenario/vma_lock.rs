@@ -21,7 +21,7 @@ const SIDE_BY_SIDE: &[VmaSpec] = &[
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "fault-munmap-g2",
-        family: "vma_lock",
+        family: "vma-lock",
         claim: "as fault-munmap, where the mmap semaphore is the only lock: the fault is before or after, never beside",
         shape: ShapeName::TwoLevels,
         generation: Generation::G2,
@@ -37,7 +37,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "fault-munmap-cut",
-        family: "vma_lock",
+        family: "vma-lock",
         claim: "a fault that found its VMA before munmap cut its page off does not take what is left of it for its own",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -53,7 +53,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "user-kernel-copy",
-        family: "vma_lock",
+        family: "vma-lock",
         claim: "a user's fault under the VMA lock and the kernel's copy under the mmap lock meet in one PTE: one page",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -70,7 +70,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "anon-prepare-munmap",
-        family: "vma_lock",
+        family: "vma-lock",
         claim: "the first write to a VMA completes while munmap takes another one, whichever lock it gets",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -82,7 +82,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "anon-prepare-neighbour",
-        family: "vma_lock",
+        family: "vma-lock",
         claim: "a VMA that could share its neighbour's anon_vma never looks at the neighbour after munmap has freed it",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,
@@ -94,7 +94,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "anon-prepare-two",
-        family: "vma_lock",
+        family: "vma-lock",
         claim: "two first writes to a VMA, one under its lock and one under the mmap lock, leave it one anon_vma",
         shape: ShapeName::TwoLevels,
         generation: Generation::G6,

@@ -153,6 +153,7 @@ fn needs_no_frame(op: Op) -> bool {
         || matches!(op, Op::ExitChild | Op::MapFile(_) | Op::MapAnonymous { .. } | Op::Truncate { .. })
         || matches!(op, Op::On { .. } | Op::Tlb(_))
         || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. } | Op::StockHugetlb { .. } | Op::AdviseHuge { .. })
+        || matches!(op, Op::Mprotect { .. } | Op::Collapse { .. })
 }
 
 fn page_size<P: Platform>() -> u64 {
@@ -190,6 +191,12 @@ fn load<P: Platform>(process: &mut Process<'_, P>, mode: Mode, address: VirtAddr
     loaded(completion)
 }
 
+/// The errno that a system call was refused with; the words after it are for people.
+fn refused(error: impl std::fmt::Display) -> String {
+    let words = error.to_string();
+    format!("got {}", words.split(':').next().unwrap_or_default())
+}
+
 /// Does one operation; returns what came out in words, and logs what it did to memory.
 pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut GhostLog) -> String {
     let mut process = Process::new(mm, task);
@@ -224,6 +231,14 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
                 Err(AdviceError::NotMapped) => "got ENOMEM".to_owned(),
                 Err(error) => panic!("a scenario's ranges are valid, but {error}"),
             }
+        }
+        Op::Collapse { page, by } => match actors::collapse(mm, task, page_address::<P>(page), by) {
+            Ok(()) => "collapsed".to_owned(),
+            Err(why) => format!("gave up ({})", why.name()),
+        },
+        Op::Mprotect { page, pages, protection } => {
+            let range = (page_address::<P>(page), pages * page_size::<P>());
+            actors::mprotect(mm, task.cpu(), range, protection).map_or_else(refused, |()| "protected".to_owned())
         }
         Op::MarkNuma { page } => {
             actors::change_prot_numa(mm, task.cpu(), page_address::<P>(page), page_size::<P>());

@@ -24,7 +24,9 @@ pub use huge_zero::HugeZero;
 pub use instruction::{Completion, ExceptionHandler, Instruction, PtRegs, Resume, execute};
 pub use machine::Machine;
 pub use pkru::Pkru;
-pub use swap_entry::{AccessedBit, DirtyBit, SwapEntry, SwapType, make_readable_migration_entry};
+pub use swap_entry::{
+    AccessedBit, DirtyBit, SwapEntry, SwapType, make_readable_exclusive_migration_entry, make_readable_migration_entry,
+};
 pub use tlb::{Remembered, Retention};
 pub(crate) use walk::level_name;
 pub use walk::{Leaf, PageFault, Translation, walk};

@@ -137,6 +137,18 @@ impl SwapEntry {
     }
 }
 
+/// The entry of a page under migration that would come back writable, to come back readable; nobody else has the page
+/// (`make_readable_exclusive_migration_entry`). Any other entry as it is.
+pub const fn make_readable_exclusive_migration_entry(pte: PteVal) -> PteVal {
+    match SwapEntry::from_pte(pte) {
+        Some(SwapEntry { kind: SwapType::MigrationWrite, offset }) => {
+            let marks = pte.flags().intersection(SwapEntry::SOFT_DIRTY);
+            SwapEntry { kind: SwapType::MigrationReadExclusive, offset }.to_pte().with(marks)
+        }
+        Some(_) | None => pte,
+    }
+}
+
 /// The entry of a page under migration that will come back without the right to write, and shared
 /// (`make_readable_migration_entry`); any other entry as it is.
 pub const fn make_readable_migration_entry(pte: PteVal) -> PteVal {

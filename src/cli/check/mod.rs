@@ -3,6 +3,7 @@
 mod bar;
 mod part;
 mod report;
+mod selection;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -16,13 +17,14 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIter
 
 use crate::platform::Variant;
 use crate::platform::interleaved::{Part, Search};
-use crate::scenario::{CheckReport, Engine, Left, Scenario, check, check_part, check_without, library};
+use crate::scenario::{CheckReport, Engine, Left, Scenario, check, check_part, check_without};
 
 use super::parse::variant;
 use super::{Exit, usage};
 use bar::Watches;
 use part::PartArgs;
 use report::Style;
+use selection::{NoneChosen, Selection};
 use windows::{AllLost, Of};
 
 /// Run the scenario library under a model checker.
@@ -33,10 +35,9 @@ use windows::{AllLost, Of};
 /// reported, with an estimate of the whole from the branches that were known by then.
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// Scenarios to run; all if none is named
-    #[arg(value_name = "SCENARIO")]
-    names: Vec<String>,
-    /// List the scenarios with what they claim, and run nothing
+    #[command(flatten)]
+    selection: Selection,
+    /// List the chosen scenarios with their families and what they claim, and run nothing
     #[arg(long)]
     list: bool,
     /// Who schedules the threads
@@ -100,10 +101,10 @@ type Checked = (&'static Scenario, CheckReport);
 
 impl Check {
     pub(super) fn run(self) -> Exit {
-        let unknown = self.names.iter().find(|name| !library().any(|scenario| scenario.name == **name));
-        if let Some(unknown) = unknown {
-            return usage(&format!("there is no scenario '{unknown}'"), "`pagerace check --list` names them all");
-        }
+        let chosen = match self.selection.scenarios() {
+            Ok(chosen) => chosen,
+            Err(NoneChosen { error, hint }) => return usage(&error, &hint),
+        };
         if self.preemptions.is_some() && matches!(self.engine, EngineName::Pct | EngineName::Random) {
             return usage("a sample has no bound on preemptions", "use --executions N with this engine");
         }
@@ -118,13 +119,9 @@ impl Check {
         }
         match self.part.taken_up() {
             Ok(Some(left)) => self.check_and_conclude(&[left.scenario], Some(&left)),
-            Ok(None) => self.check_and_conclude(&self.chosen(), None),
+            Ok(None) => self.check_and_conclude(&chosen, None),
             Err(exit) => exit,
         }
-    }
-
-    fn chosen(&self) -> Vec<&'static Scenario> {
-        library().filter(|it| self.names.is_empty() || self.names.iter().any(|name| name == it.name)).collect()
     }
 
     fn check_and_conclude(&self, chosen: &[&'static Scenario], taken_up: Option<&Left>) -> Exit {
@@ -139,7 +136,7 @@ impl Check {
         let checked = self.check_all(chosen, taken_up);
         let mut exit = self.style().conclude(chosen.len(), &checked);
         if self.windows {
-            let is_library = self.names.is_empty() && taken_up.is_none();
+            let is_library = self.selection.is_everything() && taken_up.is_none();
             let of = if is_library { Of::TheLibrary } else { Of::SomeScenarios };
             let lost = windows::tell(&checked, of, self.json);
             if is_library && lost == AllLost::No && exit == Exit::Holds {

@@ -31,7 +31,7 @@ pub(super) struct PartArgs {
     ///
     /// Each file carries what was counted before it, so that sums over parts equal the whole. The last
     /// part, which leaves nothing, judges the scenario.
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "names")]
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["names", "families", "patterns"])]
     prefix: Vec<PathBuf>,
 }
 

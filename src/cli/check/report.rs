@@ -38,7 +38,7 @@ impl Style {
             });
             line(format_args!("{object}"));
         } else {
-            line(format_args!("{:<28}{}", scenario.name, scenario.claim));
+            line(format_args!("{:<14}{:<31}{}", scenario.family, scenario.name, scenario.claim));
         }
     }
 

@@ -13,6 +13,7 @@ use crate::x86::{EntryFlags, PmdVal};
 use crate::mm::anon_vma::{Prepared, vmf_anon_prepare};
 use crate::mm::fault_flags::FaultFlags;
 use crate::mm::generation::CowReuse;
+use crate::mm::mm_struct::Mm;
 use crate::mm::mm_struct::RssKind;
 use crate::mm::vm_flags::VmFlags;
 use crate::mm::vma::Vma;
@@ -115,13 +116,18 @@ pub(in crate::mm) fn alloc_huge_charged<P: Platform>(memory: &PhysMem<P>, cpu: C
 /// Makes a new folio one of the VMA's and counts the entry that will map the whole of it (`folio_add_new_anon_rmap`).
 pub(super) fn folio_add_new_anon_rmap_pmd<P: Platform>(vmf: &Vmf<'_, P>, folio: Pfn, anon_vma: AnonVmaId) {
     let index = vmf.vma().linear_page_index(vmf.address.huge_start(P::GEOMETRY));
+    folio_add_new_anon_rmap_pmd_at(vmf.mm, folio, anon_vma, index);
+}
+
+/// The same for a folio that is to be found at `index`.
+pub(crate) fn folio_add_new_anon_rmap_pmd_at<P: Platform>(mm: &Mm<P>, folio: Pfn, anon_vma: AnonVmaId, index: u64) {
     let words = format_args!("folio={folio}, anon_vma={:#x}, index={index:#x}", anon_vma.0);
     enter::<P>("folio_add_new_anon_rmap", words).run(
         || {
-            let memory = vmf.mm.memory();
+            let memory = mm.memory();
             set_anon(memory, folio, Mapping::Anon(anon_vma), index);
             let page = memory.page(folio);
-            match vmf.mm.generation().cow_reuse() {
+            match mm.generation().cow_reuse() {
                 CowReuse::MapCount => {}
                 CowReuse::AnonExclusive => page.set_anon_exclusive(),
             }
@@ -139,7 +145,7 @@ pub(in crate::mm) fn set_anon<P: Platform>(memory: &PhysMem<P>, folio: Pfn, mapp
 }
 
 /// An entry for a folio that may be written if the VMA may (`maybe_pmd_mkwrite(pmd_mkdirty(mk_huge_pmd(...)))`).
-pub(super) fn writable_huge_entry<P: Platform>(vma: &Vma<P>, folio: Pfn) -> PmdVal {
+pub(crate) fn writable_huge_entry<P: Platform>(vma: &Vma<P>, folio: Pfn) -> PmdVal {
     let entry = PmdVal::huge(folio, vma.page_prot() | EntryFlags::ACCESSED);
     if vma.flags().contains(VmFlags::WRITE) {
         entry.dirty_and_writable()

@@ -14,11 +14,14 @@ pub(super) fn pages<P: Platform>() -> i64 {
 }
 
 /// The VMA is anonymous, wants huge pages, and the huge page around `address` fits into it.
-pub(super) fn is_allowable<P: Platform>(vma: &Vma<P>, address: VirtAddr) -> bool {
-    let flags = vma.flags();
+pub(crate) fn is_allowable<P: Platform>(vma: &Vma<P>, address: VirtAddr) -> bool {
+    vma.flags().contains(VmFlags::HUGEPAGE) && may_be_huge(vma) && fits(vma, address)
+}
+
+/// The VMA is anonymous, and nothing forbids huge pages there, whether somebody wants them or not.
+pub(crate) fn may_be_huge<P: Platform>(vma: &Vma<P>) -> bool {
     let refused = VmFlags::NOHUGEPAGE | VmFlags::SHARED | VmFlags::HUGETLB;
-    let is_anonymous = vma.file().is_none();
-    is_anonymous && flags.contains(VmFlags::HUGEPAGE) && !flags.intersects(refused) && fits(vma, address)
+    vma.file().is_none() && !vma.flags().intersects(refused)
 }
 
 /// The huge page of a file that shows `address` fits into the VMA, and begins at a multiple of its size in both.
@@ -28,7 +31,7 @@ pub(super) fn fits_file<P: Platform>(vma: &Vma<P>, address: VirtAddr) -> bool {
 }
 
 /// `thp_vma_suitable_order`.
-fn fits<P: Platform>(vma: &Vma<P>, address: VirtAddr) -> bool {
+pub(crate) fn fits<P: Platform>(vma: &Vma<P>, address: VirtAddr) -> bool {
     let start = address.huge_start(P::GEOMETRY);
     vma.start() <= start && start.offset(P::GEOMETRY.huge_page_size()) <= vma.end()
 }

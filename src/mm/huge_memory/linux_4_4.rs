@@ -5,9 +5,10 @@
 //!   through the lock of the `anon_vma`, which the splitter holds;
 //! - a split of the entry is a split of the folio, into pages of their own;
 //! - the PTE table is allocated before the PTE is looked at, for every fault;
-//! - after that the only question is whether a huge page appeared meanwhile. A huge page that disappeared meanwhile
-//!   (`MADV_DONTNEED`) leaves an empty entry, which [`pte_offset_map`] takes for a table: the bug of these kernels,
-//!   which 4.5 mended by reading the entry once;
+//! - after that the only question was whether a huge page appeared meanwhile. A huge page that disappeared meanwhile
+//!   (`MADV_DONTNEED`) leaves an empty entry, which [`pte_offset_map`] took for a table: the bug of these kernels,
+//!   which 4.5 mended by asking whether the entry is a table (`pmd_trans_unstable`), and 4.4.5 with it. Without M9 it
+//!   is there;
 //! - a write to a shared huge page copies it as a whole.
 //!
 //! # States of an entry
@@ -20,7 +21,7 @@
 //! ```
 
 use crate::phys::{Mapping, OutOfMemory, Pfn};
-use crate::platform::{Arc, Platform, enter, remark};
+use crate::platform::{Arc, Platform, Variant, enter, recheck, remark};
 use crate::x86::{EntryFlags, PmdState, PmdVal};
 
 use crate::mm::anon_vma::AnonVma;
@@ -71,13 +72,19 @@ fn fault_on_present<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
     HugeFault::Done(huge_pmd_set_accessed(vmf, orig))
 }
 
-/// What stands between the huge branches and the PTE. The entry is read three times, each time anew.
+/// What stands between the huge branches and the PTE. Whether the entry points to a table is decided by one look at it
+/// (`pmd_trans_unstable`; M9).
 fn before_the_pte<'m, P: Platform>(vmf: Vmf<'m, P>) -> HugeFault<'m, P> {
     if pmdp_get_lockless(vmf.mm, vmf.pmd).is_none() && __pte_alloc(&vmf).is_err() {
         return HugeFault::Done(vmf.failed(FaultError::Oom));
     }
-    if pmdp_get_lockless(vmf.mm, vmf.pmd).is_huge() {
+    let pmd = pmdp_get_lockless(vmf.mm, vmf.pmd);
+    if pmd.is_huge() {
         remark::<P>(format_args!("a huge page materialized meanwhile: the fault will come again"));
+        return HugeFault::Done(vmf.handled());
+    }
+    if !recheck::<P>(Variant::M9, || matches!(pmd.state(), PmdState::Table(_))) {
+        remark::<P>(format_args!("one materialized, and is gone again: the fault will come again"));
         return HugeFault::Done(vmf.handled());
     }
     pte_offset_map(&vmf);

@@ -5,8 +5,8 @@
 //! ```text
 //!            link_table                              free_pgtables
 //!   none ------------------------------------> table -------------> none
-//!    | ^                                         ^
-//!    | | exchange(none)                          | populate, with the deposit
+//!    | ^                                        | ^
+//!    | | exchange(none)      exchange(none) <---+ | populate, with the deposit
 //!    v |                                         |
 //!   huge --------- exchange(invalidated) ---> invalidated (hardware faults, software sees a huge page)
 //!     deposit: +1
@@ -150,7 +150,7 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
     ///
     /// # Panics
     /// If a CPU still remembers the entry as a huge one (D3, D4): it would have a small translation besides.
-    pub(super) fn populate(&mut self, table: Pfn) {
+    pub(crate) fn populate(&mut self, table: Pfn) {
         if P::CHECKED {
             let remembered = self.mm.machine().remembered_of(self.root, self.at.range::<P>());
             if let Some(entry) = remembered.iter().find(|entry| entry.leaf.level > 1) {
@@ -168,6 +168,12 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
         self.mm.memory().deposit(self.at.table, table);
         self.mm.add_tables(1);
         remark::<P>(format_args!("table {table} is deposited, pgtables_bytes += {}", P::GEOMETRY.page_size()));
+    }
+
+    /// The same with a table that the entry pointed to, and that was counted when it was linked.
+    pub(crate) fn deposit_linked(&mut self, table: Pfn) {
+        self.mm.memory().deposit(self.at.table, table);
+        remark::<P>(format_args!("table {table} is deposited"));
     }
 
     /// Takes back a table that was deposited; it is empty (`pgtable_trans_huge_withdraw`).

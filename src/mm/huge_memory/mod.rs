@@ -36,11 +36,14 @@ mod wp_page_4_4;
 mod zap;
 
 pub(super) use anonymous::{alloc_huge_charged, set_anon};
+pub(crate) use anonymous::{folio_add_new_anon_rmap_pmd_at, writable_huge_entry};
 pub use copy::{CopiedHuge, copy_huge_pmd};
+pub(crate) use eligible::{fits as fits_huge, is_allowable as is_huge_allowable, may_be_huge};
 pub(super) use fault::{HugeFault, huge_pmd_fault};
 pub use locked_pmd::LockedPmd;
 pub use migrate::migrate_huge_folio;
 pub(super) use migration::assert_being_moved;
 pub(super) use migration::pmd_migration_entry_wait;
 pub(super) use set_pmd::{SetPmd, do_set_pmd, is_pmd_mappable};
+pub(crate) use zap::pmd_trans_huge_lock;
 pub use zap::{HugeZap, split_at, zap_huge};

@@ -70,7 +70,7 @@ pub fn split_at<P: Platform>(mm: &Mm<P>, cpu: CpuId, vma: &Vma<P>, at: EntryAt) 
 fn zap_huge_pmd<P: Platform>(mm: &Mm<P>, cpu: CpuId, vma: &Vma<P>, at: EntryAt) -> HugeZap {
     enter::<P>("zap_huge_pmd", format_args!("pmd={at}")).run(
         || {
-            let Some(mut pmd) = lock_if_huge(mm, vma, at) else { return HugeZap::NotHuge };
+            let Some(mut pmd) = pmd_trans_huge_lock(mm, vma, at) else { return HugeZap::NotHuge };
             let old = pmd.exchange(PmdVal::from_bits(0));
             let zapped = uncount(mm, &pmd, old);
             if !is_of_a_file(mm, old) {
@@ -112,8 +112,13 @@ fn uncount<P: Platform>(mm: &Mm<P>, pmd: &LockedPmd<'_, P>, old: PmdVal) -> Huge
     HugeZap::Folio(old.pfn())
 }
 
-/// `pmd_trans_huge_lock`; in Linux 4.4 a page that is being split counts as none, once it was waited for.
-fn lock_if_huge<'m, P: Platform>(mm: &'m Mm<P>, vma: &Vma<P>, at: EntryAt) -> Option<LockedPmd<'m, P>> {
+/// The entry, locked, if it is huge or under migration (`pmd_trans_huge_lock`); in Linux 4.4 a page that is being split
+/// counts as none, once it was waited for.
+pub(crate) fn pmd_trans_huge_lock<'m, P: Platform>(
+    mm: &'m Mm<P>,
+    vma: &Vma<P>,
+    at: EntryAt,
+) -> Option<LockedPmd<'m, P>> {
     let pmd = LockedPmd::lock(mm, at);
     if !pmd.get().is_huge() && under_migration(pmd.get()).is_none() {
         return None;

@@ -13,6 +13,7 @@
 //! resv_map               who has reserved what (hugetlb_reserve_pages, hugetlb_vm_op_close)
 //! file                   hugetlb_file_setup, the page cache of hugetlbfs
 //! copy                   copy_hugetlb_page_range: fork
+//! protect                hugetlb_change_protection: mprotect
 //! ```
 //!
 //! The pool itself is physical memory's (`Hstate`).
@@ -42,6 +43,7 @@ mod file;
 mod folio;
 mod huge_pte;
 mod no_page;
+mod protect;
 mod resv_map;
 mod rmap;
 mod unmap;
@@ -49,6 +51,7 @@ mod vma_lock;
 mod wp;
 
 pub use copy::copy_hugetlb_page_range;
+pub use protect::hugetlb_change_protection;
 pub use resv_map::ResvMap;
 pub use unmap::{hugetlb_zap, unmap_hugepages};
 pub use vma_lock::HugetlbVma;
