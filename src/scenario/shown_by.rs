@@ -111,10 +111,10 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::M45Pmd, by("collapse-collapse", "D2")),
     (Variant::M46, by("collapse-anon-write", "D2")),
     (Variant::M47, never("nobody pins pages: who refers to one besides is a batch, or a child that is copying it")),
-    (Variant::CollapseFlush, by("collapse-write", "D14")),
+    (Variant::CollapseFlush, by("collapse-write", "D36")),
     (Variant::ModifyProt, by("mprotect-marks", "D40")),
     (Variant::UpgradeExclusive, by("mprotect-upgrade-shared", "D26")),
-    (Variant::MprotectFlush, by("mprotect-flush", "not declared")),
+    (Variant::MprotectFlush, by("mprotect-flush", "D35")),
     (Variant::HugeProtExchange, by("mprotect-huge-marks", "D40")),
     (Variant::M9, by("huge-small-dontneed-4.4", "D2")),
     (
