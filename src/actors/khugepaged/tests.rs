@@ -1,8 +1,6 @@
 //! What a collapse leaves behind, and why it gives up, with nobody racing.
 
 use super::{Collapser, NotCollapsed, collapse};
-use std::thread;
-
 use crate::actors::{exit_mmap, fork, madvise_dontneed, madvise_hugepage, mprotect};
 use crate::mm::{
     Ending, Generation, HugeAdvice, LockedPmd, LockedTable, MapRequest, Mm, Placement, Process, Protection, RssKind,
@@ -82,7 +80,8 @@ fn what_is_not_fit_stays_small() {
     page.get();
     assert_eq!(gives_up(&mm, &task, 0, by), Err(NotCollapsed::PageCount));
     page.drop_but_not_last();
-    thread::scope(|somebody| somebody.spawn(|| page.folio().lock().lock()).join()).expect("it is free");
+    let (theirs, pfn) = (Arc::clone(&machine), first());
+    P::join(P::spawn("somebody".to_owned(), move || theirs.memory().page(pfn).folio().lock().lock()));
     assert_eq!(gives_up(&mm, &task, 0, by), Err(NotCollapsed::PageLock));
     page.folio().lock().unlock();
     assert_eq!(mprotect(&mm, CPU, (START, HUGE), Protection::READ), Ok(()));
