@@ -3,6 +3,7 @@ pub mod actors;
 pub mod cli;
 pub mod failure;
 pub mod flood;
+pub mod history;
 pub mod locks;
 pub mod mm;
 pub mod oracle;

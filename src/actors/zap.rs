@@ -5,10 +5,11 @@
 //! - I2 (D20). RSS is uncounted before the table's lock is released.
 
 use crate::mm::{
-    EntryAt, HugeZap, LockedTable, Mm, RssKind, Vma, find_pmd, remove_rmap, under_migration, unmap_hugepages, zap_huge,
+    EntryAt, HugeZap, LockedPmd, LockedTable, Mm, RssKind, Vma, find_pmd, pmdp_get_lockless, remove_rmap,
+    under_migration, unmap_hugepages, zap_huge,
 };
 use crate::platform::{Platform, Variant, enter, lacks, remark};
-use crate::x86::{PteVal, VirtAddr};
+use crate::x86::{PmdVal, PteVal, VirtAddr};
 
 use super::gather::Gather;
 
@@ -55,6 +56,7 @@ fn zap_pmd_range<P: Platform>(
     loop {
         match zap_huge(mm, gather.cpu(), vma, pmd, range) {
             // Read without the lock: who cleared it may not have flushed yet, and no count tells if that was a split.
+            HugeZap::None if lacks::<P>(Variant::C01) => return clear_if_bad(mm, pmd),
             HugeZap::None => return,
             HugeZap::NoPage => return gather.cleared(pmd.range::<P>()),
             HugeZap::Folio(folio) => {
@@ -67,6 +69,14 @@ fn zap_pmd_range<P: Platform>(
             return;
         }
         remark::<P>(format_args!("the table is gone: look at the PMD again"));
+    }
+}
+
+/// What Linux did until 3.4 where it had found no huge page: another look at the entry, which cleared what is neither
+/// empty nor a table (`pmd_none_or_clear_bad`; what [`Variant::C01`] brings back).
+fn clear_if_bad<P: Platform>(mm: &Mm<P>, pmd: EntryAt) {
+    if pmdp_get_lockless(mm, pmd).is_huge() {
+        LockedPmd::lock(mm, pmd).exchange(PmdVal::from_bits(0));
     }
 }
 

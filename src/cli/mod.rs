@@ -1,5 +1,6 @@
 //! The command line: a file a subcommand.
 
+mod bugs;
 mod check;
 mod flood;
 mod interrupt;
@@ -37,6 +38,7 @@ enum Command {
     Check(check::Check),
     Replay(replay::Replay),
     Variants(variants::VariantsArgs),
+    Bugs(bugs::BugsArgs),
     Lockdep(lockdep::LockdepArgs),
     Flood(flood::FloodArgs),
     Stress(stress::StressArgs),
@@ -73,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Replay(replay) => replay.run(),
         Command::Variants(variants) => variants.run(),
+        Command::Bugs(bugs) => bugs.run(),
         Command::Lockdep(lockdep) => lockdep.run(),
         Command::Flood(flood) => flood.run(),
         Command::Stress(stress) => stress.run(),

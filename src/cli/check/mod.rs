@@ -24,6 +24,7 @@ use super::{Exit, usage};
 use bar::Watches;
 use part::PartArgs;
 use report::Style;
+pub(super) use report::tokens;
 use selection::{NoneChosen, Selection};
 use windows::{AllLost, Of};
 

@@ -156,7 +156,11 @@ fn paragraph(words: &str) {
 }
 
 /// What leads to the failing execution again: as it was found, and then, if there is one, a simpler one.
-pub(super) fn tokens(scenario: &'static Scenario, removed: Option<Variant>, report: &CheckReport) -> Vec<ReplayToken> {
+pub(in crate::cli) fn tokens(
+    scenario: &'static Scenario,
+    removed: Option<Variant>,
+    report: &CheckReport,
+) -> Vec<ReplayToken> {
     let recipes = report.failing.iter().flat_map(|failing| [Some(&failing.found), failing.shrunk.as_ref()]);
     recipes.flatten().map(|recipe| ReplayToken { scenario, removed, recipe: recipe.clone() }).collect()
 }
