@@ -169,7 +169,9 @@ fn every_token_replays_its_failure_1000_times_of_1000() {
         }
         let words = serde_json::to_string(failure).expect("plain data");
         assert!(!words.contains("0x7f") && !words.contains("/home"), "{}: an address of the host", failure.token);
-        assert!(failure.steps_of(Phase::Race).any(|step| step.matters), "{}: nothing matters", failure.token);
+        // What fails in the set-up has no race to show.
+        let mut race = failure.steps_of(Phase::Race).peekable();
+        assert!(race.peek().is_none() || race.any(|step| step.matters), "{}: nothing matters", failure.token);
     }
 }
 

@@ -1,9 +1,8 @@
 //! The world of a scenario: a machine just large enough, an address space, and one CPU for each actor and the set-up.
 
-use crate::actors::{self, AdviceError};
+use crate::actors;
 use crate::mm::{
-    AddressSpace, Generation, MapError, MapFlags, MapRequest, Migrated, Mm, Placement, Process, Task, VmFlags, Vma,
-    do_mmap, mmap,
+    AddressSpace, Generation, MapFlags, MapRequest, Migrated, Mm, Placement, Process, Task, VmFlags, Vma, do_mmap, mmap,
 };
 use crate::oracle::{Files, GhostEvent, GhostLog};
 use crate::phys::{CpuId, Pfn, PhysConfig, Purpose};
@@ -197,6 +196,19 @@ fn refused(error: impl std::fmt::Display) -> String {
     format!("got {}", words.split(':').next().unwrap_or_default())
 }
 
+/// Does what discards a range, and logs that it did.
+fn discarding<P: Platform>(
+    mm: &Mm<P>,
+    log: &mut GhostLog,
+    (page, pages): (u64, u64),
+    discard: impl FnOnce(VirtAddr, u64),
+) {
+    let (start, bytes) = (page_address::<P>(page), pages * page_size::<P>());
+    let began = mm.machine().tick();
+    discard(start, bytes);
+    log.push(GhostEvent::Discards { start, end: start.offset(bytes) }, (began, mm.machine().tick()));
+}
+
 /// Does one operation; returns what came out in words, and logs what it did to memory.
 pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut GhostLog) -> String {
     let mut process = Process::new(mm, task);
@@ -217,20 +229,12 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
             "aged".to_owned()
         }
         Op::Dontneed { page, pages } => {
-            let (start, bytes) = (page_address::<P>(page), pages * page_size::<P>());
-            let began = mm.machine().tick();
-            actors::madvise_dontneed(mm, task.cpu(), start, bytes);
-            let discards = GhostEvent::Discards { start, end: start.offset(bytes) };
-            log.push(discards, (began, mm.machine().tick()));
+            discarding(mm, log, (page, pages), |start, bytes| actors::madvise_dontneed(mm, task.cpu(), start, bytes));
             "discarded".to_owned()
         }
         Op::AdviseHuge { page, pages, advice } => {
             let range = (page_address::<P>(page), pages * page_size::<P>());
-            match actors::madvise_hugepage(mm, task.cpu(), range, advice) {
-                Ok(()) => "advised".to_owned(),
-                Err(AdviceError::NotMapped) => "got ENOMEM".to_owned(),
-                Err(error) => panic!("a scenario's ranges are valid, but {error}"),
-            }
+            actors::madvise_hugepage(mm, task.cpu(), range, advice).map_or_else(refused, |()| "advised".to_owned())
         }
         Op::Collapse { page, by } => match actors::collapse(mm, task, page_address::<P>(page), by) {
             Ok(()) => "collapsed".to_owned(),
@@ -261,18 +265,13 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
         Op::MapFile(_) | Op::Truncate { .. } => panic!("{op:?} concerns the files of the world"),
         Op::MapAnonymous { page, pages, protection } => {
             let placement = Placement::Fixed(page_address::<P>(page));
-            match mmap(mm, placement, pages * page_size::<P>(), protection) {
-                Ok(_) => "mapped".to_owned(),
-                Err(MapError::Exists) => "got EEXIST".to_owned(),
-                Err(error) => panic!("a scenario's ranges are valid, but {error}"),
-            }
+            let mapped = mmap(mm, placement, pages * page_size::<P>(), protection);
+            mapped.map_or_else(refused, |_| "mapped".to_owned())
         }
         Op::Munmap { page, pages } => {
-            let (start, bytes) = (page_address::<P>(page), pages * page_size::<P>());
-            let began = mm.machine().tick();
-            actors::munmap(mm, task.cpu(), start, bytes).expect("a scenario's ranges are valid");
-            let discards = GhostEvent::Discards { start, end: start.offset(bytes) };
-            log.push(discards, (began, mm.machine().tick()));
+            discarding(mm, log, (page, pages), |start, bytes| {
+                actors::munmap(mm, task.cpu(), start, bytes).expect("a scenario's ranges are valid");
+            });
             "unmapped".to_owned()
         }
     }

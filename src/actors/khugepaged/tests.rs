@@ -80,7 +80,8 @@ fn what_is_not_fit_stays_small() {
     page.get();
     assert_eq!(gives_up(&mm, &task, 0, by), Err(NotCollapsed::PageCount));
     page.drop_but_not_last();
-    page.folio().lock().lock();
+    let (theirs, pfn) = (Arc::clone(&machine), first());
+    P::join(P::spawn("somebody".to_owned(), move || theirs.memory().page(pfn).folio().lock().lock()));
     assert_eq!(gives_up(&mm, &task, 0, by), Err(NotCollapsed::PageLock));
     page.folio().lock().unlock();
     assert_eq!(mprotect(&mm, CPU, (START, HUGE), Protection::READ), Ok(()));
