@@ -7,7 +7,7 @@ use crate::mm::{
     Task, VmFlags, do_mmap, find_pmd,
 };
 use crate::phys::{CpuId, Pfn, PhysConfig};
-use crate::platform::{Arc, Native, X86_64};
+use crate::platform::{Arc, Native, Platform, X86_64};
 use crate::x86::{Completion, Instruction, Machine, Mode, PmdState, VirtAddr};
 
 type P = Native<X86_64>;

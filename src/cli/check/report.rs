@@ -152,7 +152,12 @@ impl Style {
 
 /// Some lines below that of the scenario.
 fn paragraph(words: &str) {
-    wrap(words, WIDTH - 4, 2).iter().for_each(|words| line(format_args!("    {words}")));
+    for words in words.lines() {
+        // A report of several lines keeps its shape.
+        let indent = (words.len() - words.trim_start().len()).min(WIDTH / 2);
+        let wrapped = wrap(words, WIDTH - 4 - indent, 2);
+        wrapped.iter().for_each(|words| line(format_args!("    {:indent$}{words}", "")));
+    }
 }
 
 /// What leads to the failing execution again: as it was found, and then, if there is one, a simpler one.
