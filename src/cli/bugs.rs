@@ -141,7 +141,7 @@ fn tell(report: &BugReport) {
     {
         text(&page(&failure, Detail::WhatMatters).to_string());
     }
-    line(format_args!("\nthe kernel with the fix, in the same world: {}\n", fix(report, mended)));
+    line(format_args!("\nthe kernel with the fix, in the same world: {}", fix(report, mended)));
 }
 
 fn first_lines(words: &str) -> String {

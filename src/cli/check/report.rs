@@ -154,6 +154,10 @@ impl Style {
 fn paragraph(words: &str) {
     for words in words.lines() {
         // A report of several lines keeps its shape.
+        if words.chars().count() <= WIDTH - 4 {
+            line(format_args!("{}", format!("    {words}").trim_end()));
+            continue;
+        }
         let indent = (words.len() - words.trim_start().len()).min(WIDTH / 2);
         let wrapped = wrap(words, WIDTH - 4 - indent, 2);
         wrapped.iter().for_each(|words| line(format_args!("    {:indent$}{words}", "")));
