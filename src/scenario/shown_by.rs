@@ -111,7 +111,7 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::M45, by("collapse-munmap-cut", "D7")),
     (Variant::M45Pmd, by("collapse-collapse", "D2")),
     (Variant::M46, by("collapse-anon-write", "D2")),
-    (Variant::M47, never("nobody pins pages: who refers to one besides is a batch, or a child that is copying it")),
+    (Variant::M47, by("pmd-none-small-collapse", "not declared")),
     (Variant::CollapseFlush, by("collapse-write", "D36")),
     (Variant::ModifyProt, by("mprotect-marks", "D40")),
     (Variant::UpgradeExclusive, by("mprotect-upgrade-shared", "D26")),
