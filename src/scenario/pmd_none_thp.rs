@@ -314,7 +314,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; K gave up (SCAN_PAGE_COUNT), discarded; page 2 is setup's; +1 -2 pages; +0 -0 tables; +1 -1 huge",
         ],
         ..scenario(
-            "pmd-none-collapse-dontneed",
+            "pmd-none-collapse-zap",
             "a table that becomes a huge page, which is discarded, under a fault: none is taken for another",
         )
     },
@@ -339,7 +339,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; K gave up (SCAN_PAGE_COUNT), discarded; page 2 is setup's; +1 -2 pages; +0 -0 tables; +1 -1 huge",
         ],
         ..scenario(
-            "pmd-none-collapse-dontneed-4.4",
+            "pmd-none-collapse-zap-4.4",
             "4.4: a table that becomes a huge page, which is discarded, under a fault",
         )
     },
