@@ -144,6 +144,7 @@ scenarios! {
     huge_wp_split_4_4: "huge-wp-split-4.4",
     huge_wp_wp_4_4: "huge-wp-wp-4.4",
     huge_split_split_4_4: "huge-split-split-4.4",
+    huge_numa_scan_split_4_4: "huge-numa-scan-split-4.4",
     huge_zap_split_4_4: "huge-zap-split-4.4",
     huge_zero_writes_4_4: "huge-zero-writes-4.4",
     huge_munmap_4_4: "huge-munmap-4.4",

@@ -7,7 +7,7 @@
 //! - I1 (D40). An entry is exchanged, not overwritten, so no mark of hardware's is lost.
 //! - I2 (D35). Every CPU has forgotten the old entries before the scanner goes on.
 
-use crate::mm::{CowReuse, EntryAt, LockedPmd, LockedTable, Mm, Vma, find_pmd};
+use crate::mm::{CowReuse, EntryAt, LockedPmd, LockedTable, Mm, Vma, find_pmd, pmd_trans_huge_lock};
 use crate::phys::CpuId;
 use crate::platform::{Platform, Variant, enter, lacks, remark};
 use crate::x86::{EntryFlags, PmdVal, PteVal, VirtAddr};
@@ -39,7 +39,7 @@ pub fn change_prot_numa<P: Platform>(mm: &Mm<P>, cpu: CpuId, start: VirtAddr, by
 
 fn mark<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr, gather: &mut Gather<'_, P>) -> bool {
     let Some(pmd) = find_pmd(mm, address) else { return false };
-    let Some(mut table) = LockedTable::offset_map_lock(mm, pmd) else { return mark_huge(mm, pmd, gather) };
+    let Some(mut table) = LockedTable::offset_map_lock(mm, pmd) else { return mark_huge(mm, vma, pmd, gather) };
     let entry = table.get(address);
     if !is_worth_asking(mm, vma, entry) {
         remark::<P>(format_args!("PTE = {entry} is left alone"));
@@ -50,9 +50,12 @@ fn mark<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr, gather: &mut G
     true
 }
 
-/// A huge entry is never empty meanwhile (D48), so it is exchanged, too (`change_huge_pmd`).
-fn mark_huge<P: Platform>(mm: &Mm<P>, at: EntryAt, gather: &mut Gather<'_, P>) -> bool {
-    let mut pmd = LockedPmd::lock(mm, at);
+/// A huge entry is never empty meanwhile (D48), so it is exchanged, too (`change_huge_pmd`). In Linux 4.4 one that is
+/// being split is left to who splits it.
+fn mark_huge<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, at: EntryAt, gather: &mut Gather<'_, P>) -> bool {
+    let in_any_state = lacks::<P>(Variant::NumaSplitting44);
+    let locked = if in_any_state { Some(LockedPmd::lock(mm, at)) } else { pmd_trans_huge_lock(mm, vma, at) };
+    let Some(mut pmd) = locked else { return false };
     let old = pmd.get();
     let is_zero = mm.machine().huge_zero().get() == Some(old.pfn());
     if !old.is_huge() || old.is_prot_none() || is_zero {

@@ -109,6 +109,8 @@ variants! {
     M39 = Recheck "M39", "mm/vma_lock.rs, lock_vma_under_rcu", "the question whether the VMA was detached";
     VmaRange = Recheck "vma-range", "mm/vma_lock.rs, lock_vma_under_rcu",
         "the question whether the VMA still covers the address";
+    NumaSplitting44 = Step "numa-splitting-4.4", "actors/numa_scan.rs, mark_huge",
+        "leaving a huge page alone that is being split";
     C01 = Step "C01", "actors/zap.rs, zap_pmd_range",
         "the one look at a PMD entry: a huge page that appears after it is taken for a corrupted table";
     NumaInvalidate = Step "numa-invalidate", "actors/numa_scan.rs, mark_huge",

@@ -89,6 +89,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         loom: LoomReach::Partly { preemptions: 1 },
     },
     Scenario {
+        name: "huge-numa-scan-split-4.4",
+        family: "huge-g2",
+        claim: "a huge page that is NUMA-marked while it is split is a table, with its other page still there",
+        shape: ShapeName::TwoLevels,
+        generation: Generation::G2,
+        vmas: HUGE,
+        setup: &[stock_huge(2, 1), write(0, 0, 9), write(1, 0, 8)],
+        actors: &[Actor { name: "N", ops: &[mark_numa(0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
+        outcomes: &["N marked; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables"],
+        loom: LoomReach::Partly { preemptions: 1 },
+    },
+    Scenario {
         name: "huge-zap-split-4.4",
         family: "huge-g2",
         claim: "a huge page that is discarded while it is split is a table, or nothing",

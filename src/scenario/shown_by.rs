@@ -83,6 +83,7 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::M39, by("fault-munmap", "D24")),
     (Variant::VmaRange, by("fault-munmap-cut", "D24")),
     (Variant::M42, by("stack-munmap", "D50")),
+    (Variant::NumaSplitting44, by("huge-numa-scan-split-4.4", "D23")),
     (Variant::C01, by("pmd-none-huge-dontneed", "D9")),
     (Variant::NumaInvalidate, by("huge-numa-scan-dontneed", "D48")),
     (Variant::StackStart44, by("stack-grown-further-4.4", "D24")),
