@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 
 use clap::Args;
 
@@ -14,6 +13,7 @@ use crate::platform::Watch;
 use super::check::tokens;
 use super::interrupt::stop_flag;
 use super::output::{line, text};
+use super::parse::jobs;
 use super::{Exit, usage};
 
 /// Bring back races and lock orders that Linux had, find them, and show that their fixes are clean.
@@ -68,8 +68,7 @@ impl BugsArgs {
 
     fn play(&self, chosen: &[&'static Bug]) -> Exit {
         let stop = stop_flag();
-        let cores = || thread::available_parallelism().ok();
-        let jobs = self.jobs.or_else(cores).map_or(1, NonZeroUsize::get);
+        let jobs = jobs(self.jobs);
         if !self.json && self.all {
             line(format_args!("{:<5}{:<10}{:>10}  {:<28}fix", "bug", "found as", "executions", "in"));
         }

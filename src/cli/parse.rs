@@ -1,5 +1,8 @@
 //! Parsing what a story is about: addresses, ranges, rights; and what is removed.
 
+use std::num::NonZeroUsize;
+use std::thread;
+
 use crate::mm::{MapFlags, Protection};
 use crate::phys::Pfn;
 use crate::platform::{Geometry, Shape, Variant, X86_64};
@@ -74,6 +77,11 @@ pub(super) fn pfn(text: &str) -> Result<Pfn, String> {
             (1u64 << bits) - 1
         )
     })
+}
+
+/// Threads that share a search: so many, or as many as there are cores.
+pub(super) fn jobs(asked: Option<NonZeroUsize>) -> usize {
+    asked.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
 }
 
 pub(super) fn variant(name: &str) -> Result<Variant, String> {

@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -14,6 +13,7 @@ use crate::scenario::{Shown, Trial, shown_by, try_variant};
 
 use super::interrupt::stop_flag;
 use super::output::line;
+use super::parse::jobs;
 use super::progress::{self, show};
 use super::{Exit, usage};
 
@@ -96,7 +96,7 @@ impl VariantsArgs {
 
     fn try_all(&self, chosen: &[Variant]) -> Exit {
         let stop = stop_flag();
-        let jobs = self.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        let jobs = jobs(self.jobs);
         let bar = Bar::new(chosen.len());
         let mut findings = Vec::new();
         if !self.json {

@@ -73,12 +73,7 @@ pub fn check_bug(bug: &'static Bug, jobs: usize, watch: &Watch) -> BugReport {
 }
 
 fn of_check(report: &CheckReport) -> Half {
-    let found = match &report.verdict {
-        Verdict::Holds | Verdict::HoldsPartly | Verdict::Stopped => None,
-        Verdict::Violated(words) => Some(words.clone()),
-        Verdict::Unreached(outcomes) => Some(format!("never reached: {}", outcomes.join("; "))),
-        Verdict::Undeclared(outcomes) => Some(format!("not declared: {}", outcomes.join("; "))),
-    };
+    let found = report.verdict.failure();
     let is_decided = found.is_some() || report.verdict == Verdict::Holds;
     Half { found, executions: report.executions, is_decided, elapsed: report.elapsed }
 }

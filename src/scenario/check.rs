@@ -159,6 +159,16 @@ fn check_bounds(play: Play, most: usize, watch: &Watch) -> CheckReport {
 }
 
 impl Verdict {
+    /// What failed, in words; nothing if everything that was played holds.
+    pub fn failure(&self) -> Option<String> {
+        match self {
+            Self::Holds | Self::HoldsPartly | Self::Stopped => None,
+            Self::Violated(words) => Some(words.clone()),
+            Self::Undeclared(outcomes) => Some(format!("not declared: {}", outcomes.join("; "))),
+            Self::Unreached(outcomes) => Some(format!("never reached: {}", outcomes.join("; "))),
+        }
+    }
+
     /// Whether going further could bring something that is not known yet.
     fn may_change_with_more(&self) -> bool {
         match self {

@@ -61,7 +61,7 @@ pub fn try_variant(variant: Variant, budget: u64, jobs: usize, watch: &Watch) ->
         trial.executions += report.executions;
         trial.elapsed += report.elapsed;
         trial.undecided += usize::from(report.verdict == Verdict::Stopped);
-        trial.killed = noticed(scenario, report);
+        trial.killed = noticed(scenario, &report);
         if trial.killed.is_some() {
             break;
         }
@@ -69,12 +69,6 @@ pub fn try_variant(variant: Variant, budget: u64, jobs: usize, watch: &Watch) ->
     trial
 }
 
-fn noticed(scenario: &'static Scenario, report: CheckReport) -> Option<Killed> {
-    let found = match report.verdict {
-        Verdict::Holds | Verdict::HoldsPartly | Verdict::Stopped => return None,
-        Verdict::Violated(words) => words,
-        Verdict::Undeclared(outcomes) => format!("not declared: {}", outcomes.join("; ")),
-        Verdict::Unreached(outcomes) => format!("never reached: {}", outcomes.join("; ")),
-    };
-    Some(Killed { scenario, found, executions: report.executions })
+fn noticed(scenario: &'static Scenario, report: &CheckReport) -> Option<Killed> {
+    report.verdict.failure().map(|found| Killed { scenario, found, executions: report.executions })
 }

@@ -19,7 +19,7 @@ use crate::platform::Variant;
 use crate::platform::interleaved::{Part, Search};
 use crate::scenario::{CheckReport, Engine, Left, Scenario, check, check_part, check_without};
 
-use super::parse::variant;
+use super::parse::{jobs, variant};
 use super::{Exit, usage};
 use bar::Watches;
 use part::PartArgs;
@@ -205,7 +205,7 @@ impl Check {
     }
 
     fn jobs(&self) -> usize {
-        self.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+        jobs(self.jobs)
     }
 
     fn engine(&self) -> Engine {
