@@ -1,13 +1,16 @@
 //! What failures look like: found by a check, made simpler, replayed, and shown in each form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pagerace::failure::{
-    Detail, Failure, NoReplay, Phase, ReplayToken, Replayed, WIDTH, mermaid, page, perfetto, replay,
+    Detail, Failure, NoReplay, Phase, ReplayToken, Replayed, Subject, WIDTH, mermaid, page, perfetto, replay,
 };
 use pagerace::platform::interleaved::{Part, Search};
 use pagerace::platform::{Variant, Watch};
-use pagerace::scenario::{Engine, Scenario, Shown, check_without, library, shown_by};
+use pagerace::scenario::{
+    Engine, Form, LockScenario, Reality, Scenario, Shown, check_lock_order, check_without, library, lock_scenarios,
+    shown_by,
+};
 
 const EVERYTHING: Engine = Engine::Interleaver { search: Search::Everything };
 
@@ -20,8 +23,15 @@ fn tokens(name: &str, removed: Variant) -> Vec<ReplayToken> {
     let scenario = scenario(name);
     let part = Part { budget: Some(50_000), ..Part::whole(1) };
     let report = check_without(scenario, Some(removed), EVERYTHING, part, &Watch::default());
-    let recipes = report.failing.into_iter().flat_map(|failing| [Some(failing.found), failing.shrunk]);
-    recipes.flatten().map(|recipe| ReplayToken { scenario, removed: Some(removed), recipe }).collect()
+    let subject = Subject::Scenario { scenario, removed: Some(removed) };
+    report.failing.iter().flat_map(|failing| ReplayToken::of(subject, failing)).collect()
+}
+
+/// The same of the broken form of a lock-order scenario.
+fn tokens_of_locks(scenario: &'static LockScenario) -> Vec<ReplayToken> {
+    let report = check_lock_order(scenario, Form::Broken, None, &Watch::default());
+    let subject = Subject::LockOrder { scenario, form: Form::Broken };
+    report.failing.iter().flat_map(|failing| ReplayToken::of(subject, failing)).collect()
 }
 
 fn failure(token: &ReplayToken) -> Failure {
@@ -87,6 +97,41 @@ fn a_deadlock_says_who_waits_for_what() {
     insta::assert_snapshot!(steady(&plain(&simplest("fault-munmap", Variant::M68), Detail::WhatMatters)));
 }
 
+/// Of every lock order that really deadlocks: the columns, and at the end who waits for whom.
+#[test]
+fn a_lock_order_that_deadlocks_is_shown_in_columns() {
+    let mut pages = Vec::new();
+    for scenario in lock_scenarios().filter(|scenario| scenario.reality == Reality::Deadlocks) {
+        let simplest = failure(tokens_of_locks(scenario).last().expect("it deadlocks"));
+        assert_eq!(simplest.violation.kind, "deadlock", "{}", scenario.name);
+        let stuck: BTreeSet<usize> = simplest.waiting.iter().map(|waiting| waiting.thread).collect();
+        for waiting in &simplest.waiting {
+            assert!(!waiting.waits_for.is_empty(), "{}: {waiting:?}", scenario.name);
+            assert!(waiting.waits_for.iter().all(|thread| stuck.contains(thread)), "{}: {waiting:?}", scenario.name);
+        }
+        // The others have more of the fault path in them, and change with it.
+        if ["two-ptls", "mmap-vma-mmap"].contains(&scenario.name) {
+            pages.push(plain(&simplest, Detail::WhatMatters));
+        }
+    }
+    insta::assert_snapshot!(steady(&pages.join("\n")));
+}
+
+/// A failure is played again and again to make it simpler. That is no part of what the search did.
+#[test]
+fn what_a_failing_check_counts_is_what_it_searched() {
+    for (name, removed) in
+        [("same-pte", Variant::M14), ("same-pte-three", Variant::M14), ("fault-munmap", Variant::M68)]
+    {
+        let watch = Watch::default();
+        let report = check_without(scenario(name), Some(removed), EVERYTHING, Part::whole(1), &watch);
+        assert!(report.failing.is_some(), "{name}");
+        // The one that failed came to no outcome.
+        assert_eq!(report.reached.values().sum::<u64>() + 1, report.executions, "{name}");
+        assert_eq!(watch.executions(), report.executions, "{name}");
+    }
+}
+
 #[test]
 fn an_undeclared_outcome_is_shown_like_a_violation() {
     let failure = simplest("hugetlb-dontneed", Variant::HugetlbVmaLock);
@@ -146,6 +191,7 @@ fn known_failures() -> Vec<ReplayToken> {
             all.extend(tokens(scenario, variant));
         }
     }
+    all.extend(lock_scenarios().flat_map(tokens_of_locks));
     all
 }
 
@@ -192,12 +238,20 @@ fn what_is_made_simpler_fails_for_the_same_reason_with_no_more_preemptions() {
 #[test]
 fn a_schedule_that_does_not_fit_is_an_error() {
     let token = tokens("same-pte", Variant::M14).remove(0);
-    let elsewhere = ReplayToken { scenario: scenario("fault-munmap"), ..token.clone() };
+    let of = |name: &str, removed| Subject::Scenario { scenario: scenario(name), removed };
+    let elsewhere = ReplayToken { subject: of("fault-munmap", Some(Variant::M14)), ..token.clone() };
     assert!(matches!(replay(&elsewhere), Err(NoReplay::DoesNotFit { .. })), "{:?}", replay(&elsewhere));
     let mut other_build = token.clone();
     other_build.recipe.fingerprint ^= 1;
     assert!(matches!(replay(&other_build), Err(NoReplay::OtherSteps { .. })));
     // The same schedule in the whole kernel: the re-check makes other steps of it.
-    let mended = ReplayToken { removed: None, ..token };
+    let mended = ReplayToken { subject: of("same-pte", None), ..token };
     assert!(!matches!(replay(&mended), Ok(Replayed::Violated(_))));
+    // Nor does the order of locks that was mended deadlock.
+    for scenario in lock_scenarios() {
+        for token in tokens_of_locks(scenario) {
+            let mended = ReplayToken { subject: Subject::LockOrder { scenario, form: Form::Fixed }, ..token };
+            assert!(!matches!(replay(&mended), Ok(Replayed::Violated(_))), "{}", scenario.name);
+        }
+    }
 }

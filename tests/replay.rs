@@ -76,6 +76,37 @@ fn every_form_goes_to_a_file() {
 }
 
 #[test]
+fn a_check_writes_its_first_failure_as_a_replay_does() {
+    let token = printed_tokens("same-pte", "M14").pop().expect("a token");
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("check.json");
+    let path = file.to_str().expect("UTF-8");
+    let _ = std::fs::remove_file(&file);
+    let check = |names: &[&str]| pagerace(&[&["check", "--jobs", "1", "--output", path], names].concat(), "");
+    let holds = check(&["same-pte"]);
+    assert_eq!(holds.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&holds.stderr).contains("no execution failed") && !file.exists());
+    let fails = check(&["same-pte", "read-write", "--variant", "M14", "--format", "json"]);
+    assert_eq!(fails.status.code(), Some(1));
+    let text = std::fs::read_to_string(&file).expect("it was written");
+    assert_eq!(out(&pagerace(&["replay", &token, "--format", "json"], "")), text);
+}
+
+/// What lockdep shows of a deadlock is what its token shows in another process.
+#[test]
+fn the_token_of_a_lock_order_works_in_another_process() {
+    let played = out(&pagerace(&["lockdep", "--scenarios"], ""));
+    let tokens = played.lines().filter_map(|line| Some(line.split_once("pagerace replay ")?.1));
+    let mut shown = 0;
+    for token in tokens {
+        let replayed = pagerace(&["replay", token], "");
+        assert_eq!(replayed.status.code(), Some(1), "{token}");
+        assert!(played.contains(&out(&replayed)), "{token}");
+        shown += 1;
+    }
+    assert!(shown >= 8, "{shown} of nine lock orders deadlock");
+}
+
+#[test]
 fn a_bad_token_is_one_clear_error() {
     let token = printed_tokens("same-pte", "M14").pop().expect("a token");
     let altered = token.replace("same-pte", "same-ptf");

@@ -73,6 +73,9 @@ pub struct Pending {
     pub what: String,
     /// Which object that concerns, by number.
     pub object: Option<usize>,
+    /// Whom it waits for, if it cannot go on: who holds the lock, who is queued for it before, or who is to end.
+    /// Indices into `Failure::threads`.
+    pub waits_for: Vec<usize>,
     /// Where in the source.
     pub place: String,
 }

@@ -88,6 +88,13 @@ pub fn schedule_so_far() -> Option<Token> {
     Some(Token { name: String::new(), schedule: runtime.exec.schedule() })
 }
 
+/// Whether the running execution follows a schedule that was given: a replay, or a try at a simpler failure. Whoever
+/// counts what a search does leaves these out. `false` where no model runs.
+#[must_use]
+pub fn is_replay() -> bool {
+    engine::rt::try_runtime().is_some_and(|runtime| runtime.exec.plan.is_replay())
+}
+
 /// Runs `f`, which only reads, without taking steps: for putting the present state into words. It sees atomics and
 /// plain data as they are now, orders nothing, and may not touch locks.
 pub fn aside<R>(f: impl FnOnce() -> R) -> R {

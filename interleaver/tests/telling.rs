@@ -1,7 +1,8 @@
 //! What a replay tells: notes in their places, names that the code gives, who was stopped, and what came next.
 
 use interleaver::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use interleaver::{Builder, Effect, Failure, Reason, schedule_so_far, thread};
+use interleaver::{Builder, Effect, Failure, Reason, is_replay, schedule_so_far, thread};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 fn hex(value: u64) -> String {
@@ -104,6 +105,27 @@ fn a_schedule_that_is_taken_in_the_middle_comes_to_that_execution_again() {
     let shrunk = simpler.shrunk.as_deref().or(simpler.failure.as_deref()).expect("it fails");
     assert_eq!(shrunk.preemptions, 1);
     assert_eq!(schedule_so_far(), None, "no model runs");
+}
+
+#[test]
+fn the_executions_of_the_search_can_be_told_from_those_that_follow_it() {
+    let searched = Arc::new(AtomicUsize::new(0));
+    let followed = Arc::new(AtomicUsize::new(0));
+    let counts = (Arc::clone(&searched), Arc::clone(&followed));
+    let report = Builder::new().check(move || {
+        let count = if is_replay() { &counts.1 } else { &counts.0 };
+        count.fetch_add(1, Ordering::Relaxed);
+        let x = Arc::new(AtomicU64::new(0));
+        let other = Arc::clone(&x);
+        let handle = thread::spawn(move || other.store(1, SeqCst));
+        let seen = x.load(SeqCst);
+        handle.join().expect("no thread panics");
+        assert_eq!(seen, 0);
+    });
+    assert_eq!(report.expect_failure().reason.kind(), "panic");
+    assert_eq!(searched.load(Ordering::Relaxed) as u64, report.executions);
+    assert!(followed.load(Ordering::Relaxed) > 0, "the failure is replayed for its notes, and made simpler");
+    assert!(!is_replay(), "no model runs");
 }
 
 #[test]

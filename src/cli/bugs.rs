@@ -10,7 +10,6 @@ use crate::failure::{Detail, Replayed, WIDTH, page, replay, wrap};
 use crate::history::{Bug, BugReport, Half, Reproduction, bugs, check_bug};
 use crate::platform::Watch;
 
-use super::check::tokens;
 use super::interrupt::stop_flag;
 use super::output::{line, text};
 use super::parse::jobs;
@@ -122,7 +121,7 @@ fn fix(report: &BugReport, mended: &Half) -> String {
 }
 
 fn tell(report: &BugReport) {
-    let BugReport { bug, broken, mended, check } = report;
+    let BugReport { bug, broken, mended, tokens } = report;
     let Bug { id, title, cve, fixed_by, fixed_in, year, mechanics, mended_by, .. } = bug;
     line(format_args!("{id}: {title}"));
     let cve = cve.map_or(String::new(), |cve| format!("{cve}; "));
@@ -134,8 +133,7 @@ fn tell(report: &BugReport) {
         Some(words) => paragraph(&format!("found in execution {}: {}", broken.executions, first_lines(words))),
         None => paragraph(&format!("NOT FOUND in {} executions", broken.executions)),
     }
-    if let (Some((scenario, check)), Reproduction::Removed { variant, .. }) = (check, bug.reproduction)
-        && let Some(token) = tokens(scenario, Some(variant), check).last()
+    if let Some(token) = tokens.last()
         && let Ok(Replayed::Violated(failure)) = replay(token)
     {
         text(&page(&failure, Detail::WhatMatters).to_string());

@@ -2,6 +2,7 @@
 
 mod bugs;
 mod check;
+mod failing;
 mod flood;
 mod interrupt;
 mod lockdep;

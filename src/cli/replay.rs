@@ -1,28 +1,29 @@
 //! `pagerace replay`.
 
-use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use crate::failure::{Detail, Failure, Page, ReplayToken, Replayed, mermaid, page, perfetto, replay};
+use crate::failure::{Detail, Failure, Page, ReplayToken, Replayed, page, replay};
 
+use super::failing::{Format, write};
 use super::output::{line, text};
 use super::{Exit, usage};
 
 /// Play one failing execution again, exactly.
 ///
-/// `pagerace check` prints a token with each failure. It holds the scenario, what was removed from the
-/// kernel, and every choice of the schedule, so that the execution is the same in any process of the same
-/// build. A token that does not fit this build is an error.
+/// `pagerace check` prints a token with each failure, and `pagerace lockdep` with each deadlock. It holds
+/// the scenario, what was removed from the kernel, and every choice of the schedule, so that the
+/// execution is the same in any process of the same build. A token that does not fit this build is an
+/// error.
 ///
 /// The text has a column for each actor. Shown is what bears on the race: locks and words that several
 /// actors use, and the functions on the way to them; -v shows everything.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 nothing fails under this schedule, 1 it fails, 2 bad usage or a bad token.")]
 pub(super) struct Replay {
-    /// What `pagerace check` printed: p1~scenario~variant~schedule~sums
+    /// What `pagerace check` or `pagerace lockdep` printed: p1~scenario~variant~schedule~sums
     #[arg(value_name = "TOKEN")]
     token: String,
     /// Show one step after the other: Enter goes on, q ends
@@ -37,25 +38,13 @@ pub(super) struct Replay {
 
 /// In which form, and where to.
 #[derive(Clone, Debug, Args)]
-pub(super) struct To {
+struct To {
     /// How a failure is shown
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Write it to a file
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A column for each actor, at most 100 characters wide
-    Text,
-    /// The failure as one JSON object: every step, with functions, object, values, place and locks
-    Json,
-    /// A mermaid sequence diagram
-    Mermaid,
-    /// Chrome trace events, for ui.perfetto.dev: the number of the step for the time
-    Perfetto,
 }
 
 impl Replay {
@@ -86,36 +75,16 @@ impl Replay {
 
 impl To {
     /// Shows the failure; `Err` is how the command ends if it cannot be written.
-    pub(super) fn show(&self, failure: &Failure, detail: Detail) -> Result<(), Exit> {
-        let shown = match self.format {
-            Format::Text => page(failure, detail).to_string(),
-            Format::Json => pretty(failure),
-            Format::Mermaid => mermaid(failure),
-            Format::Perfetto => pretty(&perfetto(failure)),
-        };
+    fn show(&self, failure: &Failure, detail: Detail) -> Result<(), Exit> {
+        let shown = self.format.of(failure, detail);
         match &self.output {
-            None => text(&shown),
-            Some(file) => {
-                write(file, &shown).map_err(|error| {
-                    usage(
-                        &format!("{} cannot be written: {error}", file.display()),
-                        "name a file in a folder that exists",
-                    )
-                })?;
-                anstream::eprintln!("written to {}", file.display());
+            None => {
+                text(&shown);
+                Ok(())
             }
+            Some(file) => write(file, &shown),
         }
-        Ok(())
     }
-}
-
-fn pretty(value: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(value).expect("plain data is JSON") + "\n"
-}
-
-/// A file has no colours.
-fn write(file: &Path, shown: &str) -> io::Result<()> {
-    fs::write(file, anstream::adapter::strip_str(shown).to_string())
 }
 
 /// Shows row after row, as the reader asks for them.

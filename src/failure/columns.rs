@@ -135,7 +135,9 @@ impl<'f> Columns<'f> {
             text += &format!("{number:>NUMBER$}");
             for cell in &cells {
                 let words = cell.get(line).map_or("", String::as_str);
-                text += &format!("{BAR}{BOLD}{words}{BOLD:#}{:1$}", "", self.width - length(words));
+                let blanks = self.width - length(words);
+                let words = if words.is_empty() { String::new() } else { format!("{BOLD}{words}{BOLD:#}") };
+                text += &format!("{BAR}{words}{:blanks$}", "");
             }
             text = text.trim_end().to_owned() + "\n";
         }
@@ -255,7 +257,14 @@ impl<'f> Columns<'f> {
         let first = failure.violation.words.lines().next().unwrap_or_default();
         let mut text = full(WRONG, &format!(">>>>> {who}: {first}"), 0) + "\n";
         for waiting in &failure.waiting {
-            let words = format!("next step of {}: {} ({})", name(waiting.thread), waiting.what, waiting.place);
+            let is_itself = |thread: usize| thread == waiting.thread;
+            let whom = |thread: &usize| if is_itself(*thread) { "itself" } else { name(*thread) };
+            let others: Vec<&str> = waiting.waits_for.iter().map(whom).collect();
+            let who = match others.as_slice() {
+                [] => format!("next step of {}", name(waiting.thread)),
+                others => format!("{} waits for {}", name(waiting.thread), others.join(" and ")),
+            };
+            let words = format!("{who}: {} ({})", waiting.what, waiting.place);
             text += &full(PLAIN, &words, 2);
         }
         for history in &failure.entries {

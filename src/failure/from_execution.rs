@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::platform::interleaved::{self, Execution, Line, Reason, TraceStep};
 use crate::platform::{Event, UNSET};
-use crate::scenario::{Op, Scenario, UNDECLARED};
+use crate::scenario::{Op, UNDECLARED};
 
 use super::matters;
 use super::names::{Names, place};
 use super::record::{Change, Doing, Effect, Failure, History, Phase, Removed, Step, Thread, Violation, Waiting, What};
+use super::subject::Subject;
 use super::token::ReplayToken;
 
 /// The thread that plays the scenario: it sets up, starts the actors, and asks the oracle.
@@ -23,20 +24,21 @@ impl Failure {
         let waiting = execution.pending.iter().filter(|pending| pending.thread != MAIN);
         let waiting = waiting.map(|pending| Waiting {
             thread: pending.thread,
-            what: pending.what.replace('`', ""),
+            waits_for: pending.waits_for.clone(),
+            what: names.in_words(&pending.what, pending.object),
             place: place(&pending.place),
         });
         Self {
             token: token.to_string(),
-            scenario: token.scenario.name,
-            claim: token.scenario.claim,
-            removed: token.removed.map(|variant| Removed {
+            scenario: token.subject.name(),
+            claim: token.subject.claim(),
+            removed: token.subject.removed().map(|variant| Removed {
                 variant: variant.name(),
                 what: variant.removes(),
                 place: variant.place(),
             }),
             violation: violation(&execution.reason, execution.failing, steps.len()),
-            threads: threads(token.scenario, execution.threads.len()),
+            threads: threads(token.subject, execution.threads.len()),
             entries: histories(&execution.lines, &steps, &names),
             waiting: waiting.collect(),
             preemptions: execution.preemptions,
@@ -45,10 +47,19 @@ impl Failure {
     }
 }
 
-fn threads(scenario: &Scenario, count: usize) -> Vec<Thread> {
+fn threads(subject: Subject, count: usize) -> Vec<Thread> {
     let does = |ops: &[Op]| ops.iter().map(op_words).collect();
-    let main = Thread { name: "main".to_owned(), does: does(scenario.setup) };
-    let actors = scenario.actors.iter().map(|actor| Thread { name: actor.name.to_owned(), does: does(actor.ops) });
+    let main = Thread { name: "main".to_owned(), does: does(subject.setup()) };
+    let actor = |name: &str, does| Thread { name: name.to_owned(), does };
+    let actors: Vec<_> = match subject {
+        Subject::Scenario { scenario, .. } => {
+            scenario.actors.iter().map(|known| actor(known.name, does(known.ops))).collect()
+        }
+        Subject::LockOrder { scenario, form } => {
+            let words = |does: Option<&str>| does.into_iter().map(str::to_owned).collect();
+            scenario.tasks(form).map(|(name, does)| actor(name, words(does))).collect()
+        }
+    };
     [main].into_iter().chain(actors).take(count.max(1)).collect()
 }
 
@@ -61,11 +72,13 @@ fn op_words(op: &Op) -> String {
 /// `StockHuge` as two words.
 fn spaced(name: &str) -> String {
     let mut words = String::new();
+    let mut before = ' ';
     for letter in name.chars() {
-        if letter.is_uppercase() && words.chars().last().is_some_and(char::is_lowercase) {
+        if letter.is_uppercase() && before.is_lowercase() {
             words.push(' ');
         }
         words.extend(letter.to_lowercase());
+        before = letter;
     }
     words
 }
@@ -196,6 +209,7 @@ mod tests {
     fn operations_and_violations_are_told_in_words() {
         assert_eq!(op_words(&write(0, 1, 2)), "write page 0 word 1 value 2");
         assert_eq!(op_words(&Op::StockHugetlb { folios: 1 }), "stock hugetlb folios 1");
+        assert_eq!(spaced("READ"), "read");
         assert_eq!(upheld("read of `D14 (an entry)` by thread 1").as_deref(), Some("D14"));
         assert_eq!(upheld("read of `cell` by thread 1"), None);
         let panic = |message: &str| Reason::Panic {

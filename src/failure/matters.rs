@@ -1,7 +1,8 @@
 //! Which steps bear on the race: what a reader sees unless they ask for everything.
 //!
 //! A step matters if it is
-//! 1. an operation on a lock or a word that at least two actors use, and one of them changes;
+//! 1. an operation on a lock or a word that at least two actors use, and one of them changes, or that somebody waits for
+//!    at the end;
 //! 2. one of two accesses of plain data that race;
 //! 3. a step that preempts, or a remark that says that something is removed here;
 //! 4. the call of a function with such a step in it, its remarks if the step is its own, and its return, unless that
@@ -15,7 +16,9 @@ use super::record::{Phase, Step, What};
 /// Marks the steps that matter.
 pub(super) fn mark(steps: &mut [Step], execution: &Execution) {
     let race = || execution.lines.iter().zip(0..).filter(|(line, _)| line.thread() != 0);
-    let shared = shared(race().map(|(line, _)| line));
+    let mut shared = shared(race().map(|(line, _)| line));
+    let awaited = execution.pending.iter().filter(|pending| pending.thread != 0 && !pending.waits_for.is_empty());
+    shared.extend(awaited.filter_map(|pending| pending.object));
     for (line, index) in race() {
         let object = if let Line::Step(step) = line { step.object } else { None };
         steps[index].matters = object.is_some_and(|object| shared.contains(&object)) || steps[index].preempts;

@@ -18,6 +18,7 @@ mod names;
 mod perfetto;
 mod record;
 mod replay;
+mod subject;
 mod token;
 mod wrap;
 
@@ -26,5 +27,6 @@ pub use mermaid::mermaid;
 pub use perfetto::perfetto;
 pub use record::{Change, Doing, Effect, Failure, History, Phase, Removed, Step, Thread, Violation, Waiting, What};
 pub use replay::{NoReplay, Replayed, replay};
+pub use subject::Subject;
 pub use token::{BadReplayToken, ReplayToken};
 pub(crate) use wrap::wrap;

@@ -36,6 +36,15 @@ impl Names {
     }
 }
 
+impl Names {
+    /// Words that end in the name of the object, with what it is called.
+    pub(super) fn in_words(&self, words: &str, object: Option<usize>) -> String {
+        let words = words.replace('`', "");
+        let known = self.numbers.iter().find(|((name, known), _)| Some(*known) == object && words.ends_with(name));
+        if let Some((_, number)) = known { format!("{words}#{number}") } else { words }
+    }
+}
+
 /// The engine writes labels in backticks.
 fn bare(name: &str) -> String {
     name.trim_matches('`').to_owned()

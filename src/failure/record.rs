@@ -159,6 +159,8 @@ pub enum Effect {
 pub struct Waiting {
     /// Whose, by number.
     pub thread: usize,
+    /// Whom it waits for, by number, if it cannot go on.
+    pub waits_for: Vec<usize>,
     /// What.
     pub what: String,
     /// Where in the source.

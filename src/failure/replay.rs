@@ -3,7 +3,6 @@
 use thiserror::Error;
 
 use crate::platform::interleaved::Reason;
-use crate::scenario;
 
 use super::record::Failure;
 use super::token::ReplayToken;
@@ -52,7 +51,7 @@ impl NoReplay {
 /// # Errors
 /// If this build does not come to the execution that the token was made from.
 pub fn replay(token: &ReplayToken) -> Result<Replayed, NoReplay> {
-    let Some(execution) = scenario::replay(token.scenario, token.removed, &token.recipe.schedule) else {
+    let Some(execution) = token.subject.replay(&token.recipe.schedule) else {
         return Ok(Replayed::Holds);
     };
     if let Reason::Nondeterminism { step, expected, met } = execution.reason {

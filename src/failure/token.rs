@@ -5,7 +5,7 @@
 //!   |  |        |   |                  |       +- sum of the text before it: it was pasted whole
 //!   |  |        |   |                  +- sum of the steps that were taken: this build takes the same ones
 //!   |  |        |   +- which thread goes how many steps; "c1": and takes the second of its possibilities
-//!   |  |        +- what is removed; empty for the whole kernel
+//!   |  |        +- what is removed, or nothing; of a lock-order scenario: "broken" or "fixed"
 //!   |  +- the scenario
 //!   +- version
 //! ```
@@ -17,9 +17,9 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::platform::Variant;
-use crate::platform::interleaved::{Recipe, Token};
-use crate::scenario::{Scenario, library};
+use crate::platform::interleaved::{Failing, Recipe, Token};
+
+use super::subject::{NoSubject, Subject};
 
 const VERSION: &str = "p1";
 const PARTS: usize = 5;
@@ -30,10 +30,8 @@ const TEXT_DIGITS: usize = 4;
 /// One execution of one scenario.
 #[derive(Clone, Debug)]
 pub struct ReplayToken {
-    /// The scenario.
-    pub scenario: &'static Scenario,
-    /// What is removed from the kernel.
-    pub removed: Option<Variant>,
+    /// What is played.
+    pub subject: Subject,
     /// The choices, and what they led to.
     pub recipe: Recipe,
 }
@@ -72,6 +70,9 @@ pub enum BadReplayToken {
     /// No such variant.
     #[error("the token is of the variant '{0}', which this build does not have")]
     NoVariant(String),
+    /// No such form.
+    #[error("the token is of the form '{0}' of a lock order; wanted 'broken' or 'fixed'")]
+    NoForm(String),
     /// The schedule cannot be read.
     #[error("the token's schedule cannot be read: {0}")]
     BadSchedule(String),
@@ -85,18 +86,30 @@ impl BadReplayToken {
             Self::BadCharacter { .. } | Self::CutOff(_) | Self::Damaged { .. } => {
                 "copy the whole token, from 'p1~' to its last digit"
             }
-            Self::OtherVersion(_) | Self::NoScenario(_) | Self::NoVariant(_) | Self::BadSchedule(_) => {
+            Self::OtherVersion(_)
+            | Self::NoScenario(_)
+            | Self::NoVariant(_)
+            | Self::NoForm(_)
+            | Self::BadSchedule(_) => {
                 "replay it with the build that printed it, or run `pagerace check` again for a new one"
             }
         }
     }
 }
 
+impl ReplayToken {
+    /// What leads to a failing execution: as it was found, and then, if there is one, a simpler one.
+    pub fn of(subject: Subject, failing: &Failing) -> Vec<Self> {
+        let recipes = [Some(&failing.found), failing.shrunk.as_ref()].into_iter().flatten();
+        recipes.map(|recipe| Self { subject, recipe: recipe.clone() }).collect()
+    }
+}
+
 impl fmt::Display for ReplayToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let removed = self.removed.map_or("", Variant::name);
+        let (name, kernel) = (self.subject.name(), self.subject.kernel());
         let schedule = schedule_text(&self.recipe.schedule);
-        let text = format!("{VERSION}~{}~{removed}~{schedule}~{:08x}", self.scenario.name, self.recipe.fingerprint);
+        let text = format!("{VERSION}~{name}~{kernel}~{schedule}~{:08x}", self.recipe.fingerprint);
         write!(formatter, "{text}{:04x}", sum(&text))
     }
 }
@@ -118,19 +131,17 @@ impl FromStr for ReplayToken {
         if let Some((index, found)) = text.chars().enumerate().find(|(_, found)| !is_known(*found)) {
             return Err(BadReplayToken::BadCharacter { found, at: index + 1 });
         }
-        let [_, scenario, removed, schedule, sums] = parts.as_slice() else {
+        let [_, name, kernel, schedule, sums] = parts.as_slice() else {
             return Err(BadReplayToken::CutOff(parts.len()));
         };
         let fingerprint = check_sums(text, sums)?;
-        let no_scenario = || BadReplayToken::NoScenario((*scenario).to_owned());
-        let scenario = library().find(|known| known.name == *scenario).ok_or_else(no_scenario)?;
-        let no_variant = || BadReplayToken::NoVariant((*removed).to_owned());
-        let removed = match *removed {
-            "" => None,
-            name => Some(Variant::find(name).ok_or_else(no_variant)?),
-        };
-        let schedule = parse_schedule(scenario.name, schedule)?;
-        Ok(Self { scenario, removed, recipe: Recipe { schedule, fingerprint } })
+        let subject = Subject::find(name, kernel).map_err(|no| match no {
+            NoSubject::Scenario => BadReplayToken::NoScenario((*name).to_owned()),
+            NoSubject::Variant => BadReplayToken::NoVariant((*kernel).to_owned()),
+            NoSubject::Form => BadReplayToken::NoForm((*kernel).to_owned()),
+        })?;
+        let schedule = parse_schedule(name, schedule)?;
+        Ok(Self { subject, recipe: Recipe { schedule, fingerprint } })
     }
 }
 
@@ -173,10 +184,14 @@ fn parse_schedule(name: &str, runs: &str) -> Result<Token, BadReplayToken> {
 mod tests {
     use super::*;
 
-    fn token(removed: &str, schedule: &str) -> ReplayToken {
-        let scenario = library().find(|scenario| scenario.name == "same-pte").expect("it is in the library");
-        let schedule = parse_schedule(scenario.name, schedule).expect("a schedule");
-        ReplayToken { scenario, removed: Variant::find(removed), recipe: Recipe { schedule, fingerprint: 0x5f00_ba12 } }
+    fn token(kernel: &str, schedule: &str) -> ReplayToken {
+        of("same-pte", kernel, schedule)
+    }
+
+    fn of(name: &str, kernel: &str, schedule: &str) -> ReplayToken {
+        let subject = Subject::find(name, kernel).expect("there is one");
+        let schedule = parse_schedule(name, schedule).expect("a schedule");
+        ReplayToken { subject, recipe: Recipe { schedule, fingerprint: 0x5f00_ba12 } }
     }
 
     fn signed(text: &str) -> String {
@@ -189,10 +204,17 @@ mod tests {
 
     #[test]
     fn a_token_is_read_as_it_was_written() {
-        for (removed, schedule) in [("M14", "0x96_1x35_2x27c1_0"), ("", "0_1_0"), ("copy-first-4.4", "3x2c7")] {
-            let written = token(removed, schedule).to_string();
+        let tokens = [
+            token("M14", "0x96_1x35_2x27c1_0"),
+            token("", "0_1_0"),
+            token("copy-first-4.4", "3x2c7"),
+            of("two-ptls", "broken", "0x9_1"),
+        ];
+        for token in tokens {
+            let written = token.to_string();
             let read: ReplayToken = written.parse().expect("a token");
-            assert_eq!((read.removed, &read.recipe), (Variant::find(removed), &token(removed, schedule).recipe));
+            let names = |token: &ReplayToken| (token.subject.name(), token.subject.kernel());
+            assert_eq!((names(&read), &read.recipe), (names(&token), &token.recipe));
             assert_eq!(read.to_string(), written);
             assert!(written.chars().all(|found| found.is_ascii_alphanumeric() || "-._~".contains(found)), "{written}");
         }
@@ -220,6 +242,7 @@ mod tests {
         assert!(matches!(error("p1~same-pte~~0~123456780000"), BadReplayToken::Damaged { .. }));
         assert_eq!(error(&signed("p1~no-such~~0~12345678")), BadReplayToken::NoScenario("no-such".to_owned()));
         assert_eq!(error(&signed("p1~same-pte~M999~0~12345678")), BadReplayToken::NoVariant("M999".to_owned()));
+        assert_eq!(error(&signed("p1~two-ptls~M14~0~12345678")), BadReplayToken::NoForm("M14".to_owned()));
         assert!(matches!(error(&signed("p1~same-pte~~0x9_zz~12345678")), BadReplayToken::BadSchedule(_)));
         assert!(matches!(error(&signed("p1~same-pte~~~12345678")), BadReplayToken::BadSchedule(_)));
     }

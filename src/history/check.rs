@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::platform::interleaved::{Part, Search};
+use crate::failure::{ReplayToken, Subject};
+use crate::platform::interleaved::{Failing, Part, Search};
 use crate::platform::{self, Watch};
 use crate::scenario::{
-    CheckReport, Engine, Form, LockReport, Scenario, Verdict, check_lock_order, check_without, library, lock_scenarios,
+    CheckReport, Engine, Form, LockReport, Verdict, check_lock_order, check_without, library, lock_scenarios,
 };
 
 use super::bug::{Bug, Reproduction};
@@ -32,8 +33,8 @@ pub struct BugReport {
     pub broken: Half,
     /// The kernel with its fix.
     pub mended: Half,
-    /// The check of the broken kernel, with what leads to the failing execution; a lock order has none.
-    pub check: Option<(&'static Scenario, CheckReport)>,
+    /// What leads to the failing execution of the broken kernel: as it was found, and then a simpler one.
+    pub tokens: Vec<ReplayToken>,
 }
 
 impl BugReport {
@@ -62,14 +63,21 @@ pub fn check_bug(bug: &'static Bug, jobs: usize, watch: &Watch) -> BugReport {
             };
             let (broken, mended) = (play(Some(variant)), play(None));
             let (left, right) = (of_check(&broken), of_check(&mended));
-            BugReport { bug, broken: left, mended: right, check: Some((scenario, broken)) }
+            let subject = Subject::Scenario { scenario, removed: Some(variant) };
+            BugReport { bug, broken: left, mended: right, tokens: tokens(subject, broken.failing.as_ref()) }
         }
         Reproduction::LockOrder { scenario } => {
             let scenario = lock_scenarios().find(|known| known.name == scenario).expect("a bug names a scenario");
-            let play = |form| of_locks(&check_lock_order(scenario, form, None, watch));
-            BugReport { bug, broken: play(Form::Broken), mended: play(Form::Fixed), check: None }
+            let [broken, mended] = Form::ALL.map(|form| check_lock_order(scenario, form, None, watch));
+            let (left, right) = (of_locks(&broken), of_locks(&mended));
+            let subject = Subject::LockOrder { scenario, form: Form::Broken };
+            BugReport { bug, broken: left, mended: right, tokens: tokens(subject, broken.failing.as_ref()) }
         }
     }
+}
+
+fn tokens(subject: Subject, failing: Option<&Failing>) -> Vec<ReplayToken> {
+    failing.map_or_else(Vec::new, |failing| ReplayToken::of(subject, failing))
 }
 
 fn of_check(report: &CheckReport) -> Half {

@@ -8,7 +8,8 @@ use crate::locks::Graph;
 use crate::locks::lockdep::{self, Learned};
 use crate::oracle::Evaluated;
 use crate::platform::interleaved::{
-    self, Execution, Failing, Frontier, Interleaved, Part, Search, Token, Told, make_simpler, schedule_so_far,
+    self, Execution, Failing, Frontier, Interleaved, Part, Search, Token, Told, is_replay, make_simpler,
+    schedule_so_far,
 };
 use crate::platform::loom::{self, Bounds, Environment, Loom};
 use crate::platform::variant::{self, Variant, Windows};
@@ -252,12 +253,16 @@ fn play_once<P: Platform>(play: Play) -> Played {
     run::<P>(play.scenario)
 }
 
-/// Plays it and counts what came out.
+/// Plays it and counts what came out, unless it is no execution of the search: a failure is played again, over and
+/// over, to make it simpler.
 fn count<P: Platform>(Playing { play, tally, learned }: &Playing) {
     lockdep::listen(Some(learned));
     // What an execution that was given up has counted is not this one's.
     Windows::take();
     let played = play_once::<P>(*play);
+    if is_replay() {
+        return;
+    }
     let outcome = played.outcome.to_string();
     let mut tally = tally.lock().expect("a failing model leaves no lock behind");
     if !is_declared(play.scenario, &outcome) && tally.undeclared.is_none() {

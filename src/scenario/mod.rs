@@ -56,7 +56,7 @@ pub use definition::{
 };
 pub use left::{BadLeft, Left};
 pub use library::library;
-pub use lock_order::{Form, LockReport, LockScenario, Reality, check_lock_order, lock_scenarios};
+pub use lock_order::{Form, LockReport, LockScenario, Reality, check_lock_order, lock_scenarios, replay_lock_order};
 pub use outcome::Outcome;
 pub use program::{Performed, Playground, Program};
 pub use run::{Played, run};

@@ -43,7 +43,7 @@ fn without_outcomes_the_check_lists_them() {
     assert_eq!(outcomes, WRITE_DISCARD.outcomes);
 }
 
-use pagerace::failure::{Detail, ReplayToken, Replayed, page, replay};
+use pagerace::failure::{Detail, ReplayToken, Replayed, Subject, page, replay};
 use pagerace::platform::Variant;
 use pagerace::platform::interleaved::Part;
 use pagerace::scenario::check_without;
@@ -55,7 +55,8 @@ fn it_notices_a_page_that_is_freed_too_early() {
     assert!(matches!(&report.verdict, Verdict::Violated(words) if words.starts_with("D36")), "{:?}", report.verdict);
 
     let recipe = report.failing.expect("the interleaver knows how it came there").found;
-    let token = ReplayToken { scenario: &WRITE_DISCARD, removed, recipe };
+    let subject = Subject::Scenario { scenario: &WRITE_DISCARD, removed };
+    let token = ReplayToken { subject, recipe };
     let Ok(Replayed::Violated(failure)) = replay(&token) else { panic!("the same build comes there again") };
     println!("{}", page(&failure, Detail::WhatMatters));
 }

@@ -128,7 +128,7 @@ impl Exec {
     }
 
     /// Who the thread's pending operation waits for.
-    fn blockers(&self, tid: Tid) -> Vec<Hold> {
+    pub(super) fn blockers(&self, tid: Tid) -> Vec<Hold> {
         let op = &self.thread(tid).pending;
         if op.kind == Kind::Join {
             return vec![Hold { tid: Tid(op.a as u8), place: op.place }];

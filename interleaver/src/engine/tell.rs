@@ -127,7 +127,11 @@ impl Exec {
             (Kind::Granted, Some(_)) => format!("wait in the queue for {}", self.name_at(op.obj, self.events.len())),
             (kind, Some(_)) => format!("{} {}", Exec::verb(kind), self.name_at(op.obj, self.events.len())),
         };
-        Pending { thread: self.position(tid), what, object, place: op.place.to_string() }
+        let mut waits_for: Vec<usize> = Vec::new();
+        if !self.enabled(tid) {
+            waits_for.extend(self.blockers(tid).iter().map(|hold| self.position(hold.tid)));
+        }
+        Pending { thread: self.position(tid), what, object, waits_for, place: op.place.to_string() }
     }
 }
 

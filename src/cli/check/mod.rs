@@ -1,6 +1,7 @@
 //! `pagerace check`.
 
 mod bar;
+mod file;
 mod part;
 mod report;
 mod selection;
@@ -22,9 +23,9 @@ use crate::scenario::{CheckReport, Engine, Left, Scenario, check, check_part, ch
 use super::parse::{jobs, variant};
 use super::{Exit, usage};
 use bar::Watches;
+use file::FileArgs;
 use part::PartArgs;
 use report::Style;
-pub(super) use report::tokens;
 use selection::{NoneChosen, Selection};
 use windows::{AllLost, Of};
 
@@ -83,6 +84,8 @@ pub(super) struct Check {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
     part: PartArgs,
 }
 
@@ -115,6 +118,9 @@ impl Check {
                 "leave out --engine and --preemptions, or --budget, --left and --prefix",
             );
         }
+        if self.file.is_asked_for() && self.engine == EngineName::Loom {
+            return usage("loom does not tell the execution that failed", "use another engine, or leave --output away");
+        }
         if let Some(error) = self.bad_environment() {
             return usage(&error, "unset the variable, or give it a whole number");
         }
@@ -144,6 +150,9 @@ impl Check {
                 self.style().say(format_args!("a window that is never lost: no scenario looks at that race"));
                 exit = Exit::Violated;
             }
+        }
+        if let Err(failed) = self.file.write(&self.style(), &checked) {
+            return failed;
         }
         let before = taken_up.map_or(0, |left| left.executions);
         match checked.as_slice() {

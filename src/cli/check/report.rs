@@ -5,15 +5,15 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::failure::{Detail, ReplayToken, Replayed, WIDTH, page, replay, wrap};
+use crate::failure::{Detail, ReplayToken, Subject, WIDTH, wrap};
 use crate::oracle::Evaluated;
 use crate::platform::interleaved::Frontier;
 use crate::platform::{Extent, PctBound, Variant};
 use crate::scenario::{CheckReport, Scenario, TriedBound, Verdict};
 
-use super::super::Exit;
 use super::super::numbers::{about, percent};
-use super::super::output::{line, text};
+use super::super::output::line;
+use super::super::{Exit, failing};
 use super::Checked;
 
 /// How it is printed.
@@ -59,24 +59,17 @@ impl Style {
 
     /// The failing execution, as it was found and then made simpler; loom cannot tell it.
     fn show(&self, scenario: &'static Scenario, report: &CheckReport) {
-        let detail = if self.verbose { Detail::Everything } else { Detail::WhatMatters };
-        let tokens = tokens(scenario, self.removed, report);
-        let first = if tokens.len() == 1 { "As it was found; nothing simpler is known:" } else { "As it was found:" };
-        let titles = [first, "Made simpler:"];
-        for (token, title) in tokens.iter().zip(titles) {
-            match replay(token) {
-                Ok(Replayed::Violated(failure)) => {
-                    line(format_args!("\n{title}\n"));
-                    text(&page(&failure, detail).to_string());
-                }
-                // Both are defects of the engine or of the scenario: the schedule was followed a moment ago.
-                Ok(Replayed::Holds) => {
-                    line(format_args!("    {token} does not fail again: it depends on more than its schedule"))
-                }
-                Err(error) => line(format_args!("    {token} cannot be replayed: {error}")),
-            }
-        }
-        line(format_args!(""));
+        failing::show(&self.tokens(scenario, report), self.detail());
+    }
+
+    pub(super) fn detail(&self) -> Detail {
+        if self.verbose { Detail::Everything } else { Detail::WhatMatters }
+    }
+
+    /// What leads to the failing execution again: as it was found, and then, if there is one, a simpler one.
+    pub(super) fn tokens(&self, scenario: &'static Scenario, report: &CheckReport) -> Vec<ReplayToken> {
+        let subject = Subject::Scenario { scenario, removed: self.removed };
+        report.failing.iter().flat_map(|failing| ReplayToken::of(subject, failing)).collect()
     }
 
     pub(super) fn line(&self, (scenario, report): &Checked) {
@@ -162,16 +155,6 @@ fn paragraph(words: &str) {
         let wrapped = wrap(words, WIDTH - 4 - indent, 2);
         wrapped.iter().for_each(|words| line(format_args!("    {:indent$}{words}", "")));
     }
-}
-
-/// What leads to the failing execution again: as it was found, and then, if there is one, a simpler one.
-pub(in crate::cli) fn tokens(
-    scenario: &'static Scenario,
-    removed: Option<Variant>,
-    report: &CheckReport,
-) -> Vec<ReplayToken> {
-    let recipes = report.failing.iter().flat_map(|failing| [Some(&failing.found), failing.shrunk.as_ref()]);
-    recipes.flatten().map(|recipe| ReplayToken { scenario, removed, recipe: recipe.clone() }).collect()
 }
 
 fn word(report: &CheckReport) -> &'static str {
@@ -274,7 +257,7 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn of(style: &Style, scenario: &'static Scenario, report: &'a CheckReport) -> Self {
-        let (engine, tokens) = (style.engine, tokens(scenario, style.removed, report));
+        let (engine, tokens) = (style.engine, style.tokens(scenario, report));
         let verdict = &report.verdict;
         Self {
             scenario: scenario.name,

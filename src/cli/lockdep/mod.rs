@@ -23,7 +23,8 @@ use super::{Exit, usage};
 ///
 /// With names or --scenarios, lock orders that went wrong are played in two forms. Of the broken one it
 /// says what lockdep finds in an execution that went well, and whether an interleaving deadlocks: here it
-/// is; it cannot happen, and which lock prevents it; or not decided within the budget.
+/// is, with a column for each task and a token for `pagerace replay`; it cannot happen, and which lock
+/// prevents it; or not decided within the budget.
 #[derive(Debug, Args)]
 pub(super) struct LockdepArgs {
     /// Lock-order scenarios to play
@@ -50,7 +51,7 @@ pub(super) struct LockdepArgs {
     /// Print JSON: one object for each order, or for each form of a scenario
     #[arg(long)]
     json: bool,
-    /// Print the orders that follow from others, too; of scenarios, the failing execution
+    /// Print the orders that follow from others, too; of a deadlock, every step
     #[arg(short, long)]
     verbose: bool,
 }

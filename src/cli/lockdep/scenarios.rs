@@ -1,11 +1,12 @@
 //! Lock orders that went wrong, in both forms.
 
+use crate::failure::{Detail, ReplayToken, Subject};
 use crate::platform::{Arc, Ordering, Verdict, Watch};
 use crate::scenario::{Answer, Form, LockReport, LockScenario, Reality, check_lock_order};
 
-use super::super::Exit;
 use super::super::interrupt::stop_flag;
 use super::super::output::line;
+use super::super::{Exit, failing};
 use super::LockdepArgs;
 
 pub(super) fn list(scenario: &LockScenario, json: bool) {
@@ -23,7 +24,7 @@ pub(super) fn play(chosen: &[&'static LockScenario], args: &LockdepArgs) -> Exit
     let watch = Watch::new(Arc::clone(&stop));
     let mut exit = Exit::Holds;
     for scenario in chosen {
-        for form in [Form::Broken, Form::Fixed] {
+        for form in Form::ALL {
             let report = check_lock_order(scenario, form, Some(args.budget), &watch);
             // ORDER none: a flag.
             if stop.load(Ordering::Relaxed) {
@@ -77,7 +78,7 @@ fn judge(scenario: &LockScenario, form: Form, report: &LockReport) -> Exit {
     }
 }
 
-fn tell(scenario: &LockScenario, form: Form, report: &LockReport, args: &LockdepArgs) {
+fn tell(scenario: &'static LockScenario, form: Form, report: &LockReport, args: &LockdepArgs) {
     let LockScenario { name, breaks, mended_by, .. } = scenario;
     let executions = report.executions;
     match form {
@@ -97,13 +98,7 @@ fn tell(scenario: &LockScenario, form: Form, report: &LockReport, args: &Lockdep
                 Some((_, answer)) => line(format_args!("  the interleaver: {answer}")),
                 None => line(format_args!("  no lock is taken in a circle")),
             }
-            if let Verdict::Violated(words) = &report.verdict {
-                let more = if args.verbose { "" } else { "\n(-v shows the execution)" };
-                line(format_args!("    {}", format!("{words}{more}").replace('\n', "\n    ")));
-            }
-            if let Some(counterexample) = report.counterexample.as_ref().filter(|_| args.verbose) {
-                line(format_args!("\n{counterexample}\n"));
-            }
+            show(scenario, form, report, args);
         }
         Form::Fixed => {
             line(format_args!("  mended: {mended_by}"));
@@ -113,25 +108,41 @@ fn tell(scenario: &LockScenario, form: Form, report: &LockReport, args: &Lockdep
                 (None, Verdict::Stopped) => line(format_args!("  clean in the first {executions} executions")),
                 (None, Verdict::Violated(words)) => line(format_args!("  but: {words}")),
             }
+            show(scenario, form, report, args);
             line(format_args!(""));
         }
     }
 }
 
-fn json(scenario: &LockScenario, form: Form, report: &LockReport) {
+/// The execution that failed, if one did.
+fn show(scenario: &'static LockScenario, form: Form, report: &LockReport, args: &LockdepArgs) {
+    let tokens = tokens(scenario, form, report);
+    if !tokens.is_empty() {
+        failing::show(&tokens, if args.verbose { Detail::Everything } else { Detail::WhatMatters });
+    }
+}
+
+fn tokens(scenario: &'static LockScenario, form: Form, report: &LockReport) -> Vec<ReplayToken> {
+    let subject = Subject::LockOrder { scenario, form };
+    report.failing.iter().flat_map(|failing| ReplayToken::of(subject, failing)).collect()
+}
+
+fn json(scenario: &'static LockScenario, form: Form, report: &LockReport) {
+    let tokens = tokens(scenario, form, report);
     let answer = report.finding.as_ref().and_then(|finding| finding.circle.as_ref());
     line(format_args!(
         "{}",
         serde_json::json!({
             "scenario": scenario.name,
-            "form": match form { Form::Broken => "broken", Form::Fixed => "fixed" },
+            "form": form.name(),
             "found_in_first_execution": report.first.as_ref().map(|finding| finding.what()),
             "found": report.finding.as_ref().map(|finding| finding.what()),
             "answer": answer.map(|(_, answer)| answer.to_string()),
             "complete": report.verdict == Verdict::Holds,
             "executions": report.executions,
             "seconds": report.elapsed.as_secs_f64(),
-            "counterexample": report.counterexample,
+            "replay": tokens.last().map(ToString::to_string),
+            "replay_found": tokens.first().map(ToString::to_string),
         })
     ));
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use interleaver::{Builder, Frontier, Progress, Reason, Report, Stop, Strategy};
+use interleaver::{Builder, Frontier, Progress, Reason, Report, Stop, Strategy, is_replay};
 
 use super::super::exploration::{Exploration, Extent, PctBound, Verdict, Watch};
 use super::replay::{Failing, is_alike};
@@ -75,7 +75,9 @@ pub fn explore_part(
         .stop_flag(watch.stop_flag())
         .on_progress(EXECUTIONS_BETWEEN_LOOKS, move |progress| looking.set_explored(explored(search, progress)));
     let report = builder.check(move || {
-        counting.one_more_execution();
+        if !is_replay() {
+            counting.one_more_execution();
+        }
         body();
     });
     Exploration {

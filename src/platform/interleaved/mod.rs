@@ -22,8 +22,8 @@ use super::probe::Event;
 use super::seam::{AtomicWord, GARBAGE, NewLock, Platform, RaceWord, RawBitLock, Tally};
 
 pub use explore::{Part, Search, explore, explore_part};
-pub use interleaver::schedule_so_far;
 pub use interleaver::{BadFrontier, BadMerge, BadToken, Effect, Frontier, Pending, Reason, Token, TraceStep};
+pub use interleaver::{is_replay, schedule_so_far};
 pub use replay::{Execution, Failing, Line, Recipe, make_simpler, replay};
 pub use told::{Plain, Told};
 

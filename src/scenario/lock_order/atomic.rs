@@ -1,12 +1,11 @@
 //! What sleeps, or waits for a CPU, below what spins.
 
 use crate::mm::{AnonVma, LockedTable, Task, find_pmd, flush_tlb_mm};
-use crate::platform::interleaved::Interleaved;
-use crate::platform::{Arc, Platform, TwoLevels};
+use crate::platform::{Arc, Platform};
 use crate::scenario::definition::{Actor, Scenario, write};
 use crate::scenario::world::{World, page_address};
 
-use super::definition::{FOUR_PAGES, Form, LockScenario, Reality, race};
+use super::definition::{FOUR_PAGES, Form, LockScenario, Reality, task};
 
 /// Page 0 is there.
 static WORLD: Scenario = Scenario {
@@ -22,21 +21,33 @@ pub(super) const SCENARIOS: &[LockScenario] = &[
         breaks: "a task looks for the other mappings of a page while it holds a page table's lock",
         mended_by: "the anon_vma comes before the table's lock (page_vma_mapped_walk)",
         reality: Reality::Deadlocks,
-        play: |form| race(&WORLD, form, [rmap_walk::<Interleaved<TwoLevels>>, mappings_of_a_page]),
+        world: &WORLD,
+        tasks: &[
+            task!(rmap_walk, "lock the anon_vma, then the page table"),
+            task!(mappings_of_a_page, "lock the page table, then the anon_vma"),
+        ],
     },
     LockScenario {
         name: "folio-under-ptl",
         breaks: "a task waits for a page lock, and sleeps, while it holds a page table's lock",
         mended_by: "it only tries; if that fails it gives the table's lock up first (wp_can_reuse_anon_folio)",
         reality: Reality::Deadlocks,
-        play: |form| race(&WORLD, form, [map_locked::<Interleaved<TwoLevels>>, lock_mapped]),
+        world: &WORLD,
+        tasks: &[
+            task!(map_locked, "lock the page, then the page table"),
+            task!(lock_mapped, "lock the page table, then the page"),
+        ],
     },
     LockScenario {
         name: "flush-under-ptl",
         breaks: "a flush waits for a CPU that takes no interrupts while it waits for the flusher's page table",
         mended_by: "who waits for a page table's lock takes interrupts (CPUs that flush wait for all others)",
         reality: Reality::Deadlocks,
-        play: |form| race(&WORLD, form, [flush::<Interleaved<TwoLevels>>, wait_without_interrupts]),
+        world: &WORLD,
+        tasks: &[
+            task!(flush, "lock the page table, then flush all CPUs"),
+            task!(wait_without_interrupts, "take no interrupts, then lock the page table"),
+        ],
     },
 ];
 

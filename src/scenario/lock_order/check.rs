@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::locks::lockdep::{self, Learned, OnSleep};
-use crate::platform::interleaved::{Part, Search, explore_part};
+use crate::platform::interleaved::{Execution, Failing, Part, Search, Token, explore_part, replay};
 use crate::platform::{Arc, Exploration, Verdict, Watch};
 use crate::scenario::answer::LockFinding;
 
@@ -23,8 +23,8 @@ pub struct LockReport {
     pub verdict: Verdict,
     /// Executions of the search.
     pub executions: u64,
-    /// The failing execution.
-    pub counterexample: Option<String>,
+    /// How to come to the failing execution again.
+    pub failing: Option<Failing>,
     /// Wall-clock time.
     pub elapsed: Duration,
 }
@@ -39,13 +39,13 @@ pub fn check_lock_order(scenario: &'static LockScenario, form: Form, budget: Opt
         finding,
         verdict: whole.verdict,
         executions: whole.executions,
-        counterexample: whole.counterexample,
+        failing: whole.failing,
         elapsed: once.elapsed + whole.elapsed,
     }
 }
 
 fn explore(
-    LockScenario { name, play, .. }: &'static LockScenario,
+    scenario: &'static LockScenario,
     form: Form,
     budget: Option<u64>,
     watch: &Watch,
@@ -53,12 +53,23 @@ fn explore(
     let learned = Arc::new(Learned::new(OnSleep::GoesOn));
     let listened = Arc::clone(&learned);
     let part = Part { budget, ..Part::whole(1) };
-    let exploration = explore_part(name, Search::Everything, part, watch, move || {
+    let exploration = explore_part(scenario.name, Search::Everything, part, watch, move || {
         lockdep::listen(Some(&listened));
-        play(form);
+        scenario.play(form);
     });
     lockdep::listen(None);
     (LockFinding::of(&learned.findings(), &exploration), exploration)
+}
+
+/// Plays one schedule of a form, with everything told; `None` if nothing fails.
+pub fn replay_lock_order(scenario: &'static LockScenario, form: Form, schedule: &Token) -> Option<Execution> {
+    let learned = Arc::new(Learned::new(OnSleep::GoesOn));
+    let execution = replay(scenario.name, schedule, move || {
+        lockdep::listen(Some(&learned));
+        scenario.tell(form);
+    });
+    lockdep::listen(None);
+    execution
 }
 
 #[cfg(test)]
@@ -91,7 +102,7 @@ mod tests {
             match scenario.reality {
                 Reality::Deadlocks => {
                     assert_eq!(answer, Answer::Deadlocks { execution: report.executions }, "{}", scenario.name);
-                    assert!(report.counterexample.is_some());
+                    assert!(report.failing.is_some());
                 }
                 Reality::GuardedBy(class) => {
                     let guard = Some(LockKey::of(class));

@@ -5,13 +5,12 @@ use crate::mm::VmFlags;
 use crate::mm::{Process, Task};
 use crate::oracle::Sharing;
 use crate::phys::Pfn;
-use crate::platform::interleaved::Interleaved;
-use crate::platform::{Platform, TwoLevels};
+use crate::platform::Platform;
 use crate::scenario::definition::{Actor, DISK, READ_WRITE, Scenario, VmaSpec, dontneed, map_file, read};
 use crate::scenario::world::{World, page_address};
 use crate::x86::{Completion, Instruction, Mode};
 
-use super::definition::{Form, LockScenario, Reality, race};
+use super::definition::{Form, LockScenario, Reality, task};
 
 /// Page 2 shows the first page of the file, and is there.
 static OWN_PAGE: Scenario = Scenario {
@@ -33,14 +32,22 @@ pub(super) const SCENARIOS: &[LockScenario] = &[
         breaks: "a write to a page of a file copies from that very page, which is faulted in under its own lock (K01)",
         mended_by: "the source is faulted in before, and the copy under the lock takes no fault (copy_folio_from_iter)",
         reality: Reality::Deadlocks,
-        play: |form| race(&OWN_PAGE, form, [write_from_own_page::<Interleaved<TwoLevels>>, discard]),
+        world: &OWN_PAGE,
+        tasks: &[
+            task!(write_from_own_page, "write(2) to a page of a file, from page 2, which maps it"),
+            task!(discard, "dontneed page 2"),
+        ],
     },
     LockScenario {
         name: "folio-mmap",
         breaks: "the same from any page: the fault wants the mmap lock, and who holds that populates the page (K01)",
         mended_by: "the same: the fault is taken before the page is locked",
         reality: Reality::Deadlocks,
-        play: |form| race(&OTHER_PAGE, form, [write_from_other_page::<Interleaved<TwoLevels>>, populate]),
+        world: &OTHER_PAGE,
+        tasks: &[
+            task!(write_from_other_page, "write(2) to a page of a file, from page 0, which is not there yet"),
+            task!(populate, "under the mmap lock: lock that page of the file"),
+        ],
     },
 ];
 

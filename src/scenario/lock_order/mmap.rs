@@ -2,13 +2,12 @@
 
 use crate::actors;
 use crate::mm::{Process, Task, lock_vma_under_rcu};
-use crate::platform::interleaved::Interleaved;
-use crate::platform::{Platform, TwoLevels};
+use crate::platform::Platform;
 use crate::scenario::definition::{Actor, Scenario, copy_to_user, munmap, write};
 use crate::scenario::world::{World, page_address};
 use crate::x86::{Completion, Instruction, Mode};
 
-use super::definition::{FOUR_PAGES, Form, LockScenario, Reality, race};
+use super::definition::{FOUR_PAGES, Form, LockScenario, Reality, task};
 
 /// Page 0 is not there yet.
 static UNTOUCHED: Scenario = Scenario {
@@ -24,14 +23,22 @@ pub(super) const SCENARIOS: &[LockScenario] = &[
         breaks: "a task that reads the VMAs touches user memory, faults, and reads them again behind a writer (K04)",
         mended_by: "what was looked up is taken along, and the lock is not held across the access",
         reality: Reality::Deadlocks,
-        play: |form| race(&UNTOUCHED, form, [look_and_copy::<Interleaved<TwoLevels>>, unmap]),
+        world: &UNTOUCHED,
+        tasks: &[
+            task!(look_and_copy, "read the VMAs, and write page 0 meanwhile"),
+            task!(unmap_others, "munmap pages 2 and 3"),
+        ],
     },
     LockScenario {
         name: "mmap-vma-mmap",
         breaks: "a fault that holds its VMA's lock waits for the mmap lock, whose writer waits for the VMA's readers",
         mended_by: "it only tries, and begins again under the mmap lock if that fails (vmf_anon_prepare)",
         reality: Reality::Deadlocks,
-        play: |form| race(&UNTOUCHED, form, [vma_then_mmap::<Interleaved<TwoLevels>>, unmap_it]),
+        world: &UNTOUCHED,
+        tasks: &[
+            task!(vma_then_mmap, "lock the VMA of page 0, then the mmap lock"),
+            task!(unmap_all, "munmap pages 0 to 3"),
+        ],
     },
 ];
 
@@ -51,7 +58,7 @@ fn look_and_copy<P: Platform>(world: &World<P>, task: &Task, form: Form) {
     drop(held);
 }
 
-fn unmap<P: Platform>(world: &World<P>, task: &Task, _form: Form) {
+fn unmap_others<P: Platform>(world: &World<P>, task: &Task, _form: Form) {
     let bytes = 2 * P::GEOMETRY.page_size();
     actors::munmap(&world.mm, task.cpu(), page_address::<P>(2), bytes).expect("the range is valid");
 }
@@ -64,7 +71,7 @@ fn vma_then_mmap<P: Platform>(world: &World<P>, task: &Task, form: Form) {
     };
 }
 
-fn unmap_it<P: Platform>(world: &World<P>, task: &Task, _form: Form) {
+fn unmap_all<P: Platform>(world: &World<P>, task: &Task, _form: Form) {
     let bytes = 4 * P::GEOMETRY.page_size();
     actors::munmap(&world.mm, task.cpu(), page_address::<P>(0), bytes).expect("the range is valid");
 }

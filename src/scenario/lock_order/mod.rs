@@ -18,7 +18,7 @@ mod folio;
 mod mmap;
 mod tables;
 
-pub use check::{LockReport, check_lock_order};
+pub use check::{LockReport, check_lock_order, replay_lock_order};
 pub use definition::{Form, LockScenario, Reality};
 
 /// Every lock-order scenario.

@@ -3,12 +3,10 @@
 use crate::locks::LockClass;
 use crate::mm::{LockedTable, Task, find_pmd};
 use crate::platform::Platform;
-use crate::platform::TwoLevels;
-use crate::platform::interleaved::Interleaved;
 use crate::scenario::definition::{Actor, Scenario, write};
 use crate::scenario::world::{World, page_address};
 
-use super::definition::{FOUR_PAGES, Form, LockScenario, Reality, race};
+use super::definition::{FOUR_PAGES, Form, LockScenario, Reality, task};
 
 /// Both tables are there.
 static WORLD: Scenario = Scenario {
@@ -24,14 +22,22 @@ pub(super) const SCENARIOS: &[LockScenario] = &[
         breaks: "two tasks lock two page tables, each the other one first",
         mended_by: "the table of the lower address comes first, the other one is a nested lock (double_pt_lock)",
         reality: Reality::Deadlocks,
-        play: |form| race(&WORLD, form, [up::<Interleaved<TwoLevels>>, down]),
+        world: &WORLD,
+        tasks: &[
+            task!(lock_upwards, "lock page table 0, then page table 1"),
+            task!(lock_downwards, "lock page table 1, then page table 0"),
+        ],
     },
     LockScenario {
         name: "two-ptls-guarded",
         breaks: "the same below the mmap lock, held for writing: nobody says why it is safe",
         mended_by: "the second one is a nested lock: who moves entries is alone (move_ptes)",
         reality: Reality::GuardedBy(LockClass::MmapLock),
-        play: |form| race(&WORLD, form, [up_alone::<Interleaved<TwoLevels>>, down_alone]),
+        world: &WORLD,
+        tasks: &[
+            task!(move_upwards, "under the mmap lock: lock page table 0, then page table 1"),
+            task!(move_downwards, "under the mmap lock: lock page table 1, then page table 0"),
+        ],
     },
 ];
 
@@ -53,14 +59,14 @@ fn lock_both<P: Platform>(world: &World<P>, [first, second]: [u64; 2], how: Seco
     };
 }
 
-fn up<P: Platform>(world: &World<P>, _task: &Task, form: Form) {
+fn lock_upwards<P: Platform>(world: &World<P>, _task: &Task, form: Form) {
     match form {
         Form::Broken => lock_both(world, [0, 2], Second::Plain),
         Form::Fixed => lock_both(world, [0, 2], Second::Nested),
     }
 }
 
-fn down<P: Platform>(world: &World<P>, _task: &Task, form: Form) {
+fn lock_downwards<P: Platform>(world: &World<P>, _task: &Task, form: Form) {
     match form {
         Form::Broken => lock_both(world, [2, 0], Second::Plain),
         Form::Fixed => lock_both(world, [0, 2], Second::Nested),
@@ -75,10 +81,10 @@ fn alone<P: Platform>(world: &World<P>, pages: [u64; 2], form: Form) {
     }
 }
 
-fn up_alone<P: Platform>(world: &World<P>, _task: &Task, form: Form) {
+fn move_upwards<P: Platform>(world: &World<P>, _task: &Task, form: Form) {
     alone(world, [0, 2], form);
 }
 
-fn down_alone<P: Platform>(world: &World<P>, _task: &Task, form: Form) {
+fn move_downwards<P: Platform>(world: &World<P>, _task: &Task, form: Form) {
     alone(world, [2, 0], form);
 }
