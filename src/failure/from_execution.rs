@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::platform::interleaved::{self, Execution, Line, Reason, TraceStep};
 use crate::platform::{Event, UNSET};
-use crate::scenario::{Op, UNDECLARED};
+use crate::scenario::{FileMap, Op, UNDECLARED};
 
 use super::matters;
 use super::names::{Names, place};
@@ -65,7 +65,14 @@ fn threads(subject: Subject, count: usize) -> Vec<Thread> {
 
 /// `Write { page: 0, word: 0, value: 1 }` as a reader wants it: `write page 0 word 0 value 1`.
 fn op_words(op: &Op) -> String {
-    let debug = format!("{op:?}").replace(['{', '}', ':', ',', '(', ')', '"'], " ");
+    let told = if let Op::MapFile(FileMap { page, pages, protection, sharing, file, pgoff }) = op {
+        // How the file behaves is for who reads the scenario.
+        let file = format!("{sharing:?} file {} from its page {pgoff}", file.name);
+        format!("map page {page} pages {pages} {protection:?} {file}")
+    } else {
+        format!("{op:?}")
+    };
+    let debug = told.replace(['{', '}', ':', ',', '(', ')', '"'], " ");
     debug.split_whitespace().map(spaced).collect::<Vec<_>>().join(" ")
 }
 
@@ -203,13 +210,15 @@ fn histories(lines: &[Line], steps: &[Step], names: &Names) -> Vec<History> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::write;
+    use crate::oracle::Sharing;
+    use crate::scenario::{FileSpec, map_file, write};
 
     #[test]
     fn operations_and_violations_are_told_in_words() {
         assert_eq!(op_words(&write(0, 1, 2)), "write page 0 word 1 value 2");
         assert_eq!(op_words(&Op::StockHugetlb { folios: 1 }), "stock hugetlb folios 1");
-        assert_eq!(spaced("READ"), "read");
+        let map = map_file(2, 1, Sharing::Shared, &FileSpec::DISK);
+        assert_eq!(op_words(&map), "map page 2 pages 1 protection read | write shared file disk from its page 0");
         assert_eq!(upheld("read of `D14 (an entry)` by thread 1").as_deref(), Some("D14"));
         assert_eq!(upheld("read of `cell` by thread 1"), None);
         let panic = |message: &str| Reason::Panic {

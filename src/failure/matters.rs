@@ -1,8 +1,8 @@
 //! Which steps bear on the race: what a reader sees unless they ask for everything.
 //!
 //! A step matters if it is
-//! 1. an operation on a lock or a word that at least two actors use, and one of them changes, or that somebody waits for
-//!    at the end;
+//! 1. an operation on a lock or a word that at least two actors use, and one of them changes, or that somebody waits
+//!    for at the end;
 //! 2. one of two accesses of plain data that race;
 //! 3. a step that preempts, or a remark that says that something is removed here;
 //! 4. the call of a function with such a step in it, its remarks if the step is its own, and its return, unless that

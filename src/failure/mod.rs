@@ -1,8 +1,8 @@
 //! What a failure looks like: one failing execution as a value, and the ways to show it.
 //!
-//! A check that fails leaves a [`ReplayToken`]. [`replay()`] plays it again with everything told, which makes a
-//! [`Failure`]; that is shown as columns ([`Page`]), as JSON (it is a [`serde::Serialize`]), as a diagram
-//! ([`mermaid()`]) or as a trace ([`perfetto()`]).
+//! A check that fails leaves a [`ReplayToken`] of its [`Subject`]: a scenario, or an order of locks. [`replay()`] plays
+//! it again with everything told, which makes a [`Failure`]; that is shown as columns ([`Page`]), as JSON (it is a
+//! [`serde::Serialize`]), as a diagram ([`mermaid()`]) or as a trace ([`perfetto()`]).
 //!
 //! # Invariants
 //! - I1. A failure is a function of its token: whatever process makes it, it is the same. So nothing that differs

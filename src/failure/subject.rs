@@ -32,7 +32,7 @@ pub(super) enum NoSubject {
 }
 
 impl Subject {
-    /// What the two names stand for: that of a scenario or of a lock-order scenario, and that of a variant or of a form.
+    /// What two names stand for: that of a scenario or of a lock-order scenario, and that of a variant or of a form.
     pub(super) fn find(name: &str, kernel: &str) -> Result<Self, NoSubject> {
         if let Some(scenario) = library().find(|known| known.name == name) {
             let removed = match kernel {
