@@ -6,7 +6,7 @@ use crate::phys::CpuId;
 use crate::platform::interleaved::{Interleaved, Told};
 use crate::platform::{Arc, Platform, TwoLevels, enter};
 use crate::scenario::definition::{Actor, Op, READ_WRITE, Scenario, VmaSpec};
-use crate::scenario::family::{Logs, act};
+use crate::scenario::family::{Carried, act};
 use crate::scenario::world::{World, WorldSpec};
 
 /// Which of the two kernels is played.
@@ -126,9 +126,9 @@ fn race<P: Platform>(
     part: fn(&LockTask) -> Part<P>,
 ) {
     let world = Arc::new(World::<P>::new(&WorldSpec::of(spec)));
-    let (setup, mut logs) = (Task::new(world.setup_cpu), Logs::before_others());
+    let (setup, mut carried) = (Task::new(world.setup_cpu), Carried::before_others());
     spec.setup.iter().for_each(|op| {
-        act(&world, &setup, *op, &mut logs);
+        act(&world, &setup, *op, &mut carried);
     });
     world.mm.memory().drain_lru_batches(world.setup_cpu);
     let spawn = |(cpu, (task, Actor { name, .. })): (usize, (&LockTask, &Actor))| {
