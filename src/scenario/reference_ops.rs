@@ -21,29 +21,23 @@ pub(super) struct Pipe(VecDeque<(u64, PipeBuffer)>);
 pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, pipe: &mut Pipe, log: &mut GhostLog) -> String {
     let machine = mm.machine();
     let began = machine.tick();
-    match op {
-        Op::Poke { page, word, value } => {
-            let address = word_address::<P>(page, word);
-            actors::poke_remote_vm(mm, task, address, value).map_or_else(refused, |stored| {
-                log.push(GhostEvent::StoredByReference(address, value), (began, stored));
-                "poked".to_owned()
-            })
-        }
-        Op::Vmsplice { page, word } => {
-            actors::vmsplice(mm, task, word_address::<P>(page, word)).map_or_else(refused, |buffer| {
-                pipe.0.push_back((began, buffer));
-                "spliced".to_owned()
-            })
-        }
-        Op::ReadPipe => match pipe.0.pop_front() {
-            None => "found an empty pipe".to_owned(),
-            Some((began, buffer)) => {
-                let address = buffer.address();
-                let value = buffer.read(machine.memory(), task.cpu());
-                log.push(GhostEvent::LoadedByReference(address, value), (began, machine.tick()));
-                format!("piped {value}")
-            }
-        },
-        op => panic!("{op:?} is not by reference"),
+    if let Op::Poke { page, word, value } = op {
+        let address = word_address::<P>(page, word);
+        return actors::poke_remote_vm(mm, task, address, value).map_or_else(refused, |stored| {
+            log.push(GhostEvent::StoredByReference(address, value), (began, stored));
+            "poked".to_owned()
+        });
     }
+    if let Op::Vmsplice { page, word } = op {
+        return actors::vmsplice(mm, task, word_address::<P>(page, word)).map_or_else(refused, |buffer| {
+            pipe.0.push_back((began, buffer));
+            "spliced".to_owned()
+        });
+    }
+    assert!(op == Op::ReadPipe, "{op:?} is not by reference");
+    let Some((began, buffer)) = pipe.0.pop_front() else { return "found an empty pipe".to_owned() };
+    let address = buffer.address();
+    let value = buffer.read(machine.memory(), task.cpu());
+    log.push(GhostEvent::LoadedByReference(address, value), (began, machine.tick()));
+    format!("piped {value}")
 }

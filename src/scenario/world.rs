@@ -127,10 +127,8 @@ fn huge_folios(op: Op) -> (usize, usize) {
 /// Users' frames that the operations can need: an access needs one at most, and so does moving a page. A copy for a
 /// debugger may be discarded before it is written to, and is made once more then.
 fn users(ops: &[Op]) -> usize {
-    let frames = |op: Op| match op {
-        Op::Fork => 0,
-        Op::Poke { .. } => 2,
-        op => usize::from(!needs_no_frame(op)),
+    let frames = |op: Op| {
+        if matches!(op, Op::Poke { .. }) { 2 } else { usize::from(op != Op::Fork && !needs_no_frame(op)) }
     };
     ops.iter().map(|op| frames(in_any_process(*op))).sum()
 }
