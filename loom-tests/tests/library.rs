@@ -173,6 +173,7 @@ scenarios! {
     hugetlb_pool_empty: "hugetlb-pool-empty",
     hugetlb_munmap: "hugetlb-munmap",
     hugetlb_dontneed: "hugetlb-dontneed",
+    hugetlb_walk_dontneed: "hugetlb-walk-dontneed",
     hugetlb_wp_dontneed: "hugetlb-wp-dontneed",
     hugetlb_cow: "hugetlb-cow",
     hugetlb_cow_4_4: "hugetlb-cow-4.4",
