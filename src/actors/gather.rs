@@ -50,7 +50,7 @@ impl<'m, P: Platform> Gather<'m, P> {
     /// Begins (`tlb_gather_mmu`).
     pub(super) fn new(mm: &'m Mm<P>, cpu: CpuId) -> Self {
         let owed = Owed::new(mm);
-        mm.tlb_flush_pending().inc();
+        enter::<P>("tlb_gather_mmu", format_args!("")).run(|| mm.tlb_flush_pending().inc(), |()| String::new());
         Self { mm, cpu, pages: Vec::new(), tables: Vec::new(), range: None, flushes: Flushes::Range, owed }
     }
 
