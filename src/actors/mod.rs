@@ -1,8 +1,10 @@
 //! What races with a fault.
 //!
 //! Each actor has Linux's steps and locks in Linux's order. So far: `munmap`, `mprotect` and `madvise`, truncation,
-//! `fork`, the NUMA scanner, migration of a page, ageing, and the exit of an address space.
+//! `fork`, the NUMA scanner, migration of a page, ageing, who keeps a page by a reference (a debugger, a pipe), and the
+//! exit of an address space.
 
+mod access_remote_vm;
 mod age;
 mod change_protection;
 mod clear_refs;
@@ -27,8 +29,10 @@ mod munmap;
 mod numa_scan;
 mod truncate;
 mod vma_modify;
+mod vmsplice;
 mod zap;
 
+pub use access_remote_vm::poke_remote_vm;
 pub use age::age;
 pub use clear_refs::clear_refs;
 pub use exit::exit_mmap;
@@ -41,3 +45,4 @@ pub use mprotect::{ProtectError, mprotect};
 pub use munmap::{UnmapError, munmap};
 pub use numa_scan::change_prot_numa;
 pub use truncate::truncate;
+pub use vmsplice::{PipeBuffer, vmsplice};

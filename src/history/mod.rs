@@ -8,6 +8,8 @@ mod check;
 
 mod a04;
 mod a07;
+mod b01;
+mod b06;
 mod c01;
 mod c02;
 mod c03;
@@ -22,6 +24,19 @@ pub use check::{BugReport, Half, check_bug};
 
 /// Every bug, by its number.
 pub fn bugs() -> impl Iterator<Item = &'static Bug> {
-    [&a04::BUG, &a07::BUG, &c01::BUG, &c02::BUG, &c03::BUG, &f01::BUG, &g02::BUG, &j03::BUG, &k01::BUG, &k04::BUG]
-        .into_iter()
+    [
+        &a04::BUG,
+        &a07::BUG,
+        &b01::BUG,
+        &b06::BUG,
+        &c01::BUG,
+        &c02::BUG,
+        &c03::BUG,
+        &f01::BUG,
+        &g02::BUG,
+        &j03::BUG,
+        &k01::BUG,
+        &k04::BUG,
+    ]
+    .into_iter()
 }

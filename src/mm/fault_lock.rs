@@ -91,6 +91,12 @@ impl<'m, P: Platform> FaultLock<'m, P> {
         }
     }
 
+    /// The same lock for another try, which need not take it (`__get_user_pages`).
+    pub(super) fn go_on(self) -> Self {
+        self.task.count(|counts| counts.locks_kept += 1);
+        self
+    }
+
     /// Which lock it is.
     pub fn kind(&self) -> FaultLockKind {
         match &self.held {

@@ -52,6 +52,8 @@ enum TaskKind {
 pub struct FaultCounts {
     /// Times that the fault lock was taken.
     pub locks_taken: u64,
+    /// Times that a try went on with the lock of the one before.
+    pub locks_kept: u64,
     /// Times that the fault lock was released.
     pub locks_released: u64,
     /// Calls of `handle_mm_fault`.

@@ -26,6 +26,9 @@ use std::collections::BTreeSet;
 pub(super) struct History {
     /// When each store took place, and its value; in that order.
     pub(super) stores: Vec<(u64, u64)>,
+    /// The same of stores by a reference to a page that may have been discarded before: they went to the word, or to
+    /// what nobody finds any more.
+    pub(super) open: Vec<(u64, u64)>,
     /// When each discard began, and when it was over.
     pub(super) discards: Vec<(u64, u64)>,
     /// What the word may have held before all stores.
@@ -37,6 +40,18 @@ pub(super) struct History {
 impl History {
     /// What a load at `at` may return.
     pub(super) fn loadable(&self, at: u64) -> BTreeSet<u64> {
+        let mut values = self.decided(at);
+        let is_over = |stored: u64| {
+            let erased = self.discards.iter().any(|(began, ended)| stored < *began && *ended < at);
+            erased || self.stores.iter().any(|(later, _)| (stored..at).contains(later))
+        };
+        values
+            .extend(self.open.iter().filter(|(stored, _)| *stored < at && !is_over(*stored)).map(|(_, value)| *value));
+        values
+    }
+
+    /// The same, as if no open store had gone to the word.
+    fn decided(&self, at: u64) -> BTreeSet<u64> {
         let before = |limit: u64| self.stores.iter().rev().find(move |(stored, _)| *stored < limit);
         let last = before(at).map_or(0, |(stored, _)| *stored);
         let since = |discard: &&(u64, u64)| discard.0 < at && discard.1 > last;
@@ -63,7 +78,8 @@ impl History {
     pub(super) fn between(&self, began: u64, ended: u64) -> BTreeSet<u64> {
         let mut values = self.loadable(began);
         values.extend(self.loadable(ended));
-        values.extend(self.stores.iter().filter(|(at, _)| (began..ended).contains(at)).map(|(_, value)| *value));
+        let meanwhile = self.stores.iter().chain(&self.open).filter(|(at, _)| (began..ended).contains(at));
+        values.extend(meanwhile.map(|(_, value)| *value));
         values
     }
 
@@ -79,7 +95,8 @@ mod tests {
 
     fn history(stores: &[(u64, u64)], discards: &[(u64, u64)]) -> History {
         let zero = BTreeSet::from([0]);
-        History { stores: stores.to_vec(), discards: discards.to_vec(), first: zero.clone(), empty: zero }
+        let (stores, discards) = (stores.to_vec(), discards.to_vec());
+        History { stores, open: Vec::new(), discards, first: zero.clone(), empty: zero }
     }
 
     fn values<const N: usize>(values: [u64; N]) -> BTreeSet<u64> {
@@ -131,5 +148,15 @@ mod tests {
     fn a_fork_sees_a_moment_between_its_begin_and_its_end() {
         let history = history(&[(3, 30), (6, 60), (9, 90)], &[]);
         assert_eq!(history.between(5, 8), values([30, 60]));
+    }
+
+    #[test]
+    fn a_store_by_reference_may_miss_what_was_discarded_under_it() {
+        let history = History { open: vec![(9, 90)], ..history(&[(3, 30), (12, 120)], &[(5, 7), (15, 16)]) };
+        assert_eq!(history.loadable(8), values([0]), "it has not been made yet");
+        assert_eq!(history.loadable(10), values([0, 90]), "it went to the new page, or to the old one");
+        assert_eq!(history.loadable(13), values([120]), "a later store is there whichever it was");
+        assert_eq!(history.loadable(17), values([0]), "a later discard is over");
+        assert_eq!(history.between(8, 10), values([0, 90]));
     }
 }

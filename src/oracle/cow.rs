@@ -8,7 +8,7 @@ use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
 use super::folios::counted;
-use super::ghost::{Allowed, GhostEvent, Order, word};
+use super::ghost::{Allowed, Order, word};
 use super::layout::{Quiet, Relation};
 use super::shown::in_file;
 
@@ -82,13 +82,8 @@ fn seen<P: Platform>(quiet: &Quiet<'_, P>, here: &Allowed<'_>, address: VirtAddr
     let finally = || Seen { value: word(quiet, address), allowed: here.finally(address) };
     let mut seen: Vec<Seen> = (!was_taken_away(quiet, address)).then(finally).into_iter().collect();
     for (log, events) in quiet.ghost.iter().enumerate() {
-        for (event, what) in events.events.iter().enumerate() {
-            if let GhostEvent::Loaded(of, value) = &what.event
-                && *of == address
-            {
-                seen.push(Seen { value: *value, allowed: here.loadable(log, event, address) });
-            }
-        }
+        let loads = (0..events.events.len()).filter_map(|event| here.load(log, event));
+        seen.extend(loads.filter(|(of, ..)| *of == address).map(|(_, value, allowed)| Seen { value, allowed }));
     }
     seen
 }

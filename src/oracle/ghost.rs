@@ -17,7 +17,7 @@ use crate::x86::VirtAddr;
 
 use super::coherence::History;
 use super::layout::{Quiet, Relation};
-use super::shown::{Shows, at_first, behind, in_file, word_of};
+use super::shown::{Shows, at_first, behind, in_file, shown_words, word_of};
 
 /// Something that a task did to memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,11 @@ pub enum GhostEvent {
     Stored(VirtAddr, u64),
     /// It loaded a whole word.
     Loaded(VirtAddr, u64),
+    /// It stored a whole word to the page that an address showed at some time since the event began. It had a reference
+    /// to the page; the store took place when the event ended.
+    StoredByReference(VirtAddr, u64),
+    /// It loaded a whole word from such a page.
+    LoadedByReference(VirtAddr, u64),
     /// The kernel forgets on its behalf that the page at an address was written.
     Cleaned(VirtAddr),
     /// It forked, and the child has what memory held then.
@@ -70,6 +75,7 @@ impl GhostLog {
         let covers = move |stamped: &&Stamped| match stamped.event {
             GhostEvent::Discards { start, end } => (start..end).contains(&address),
             GhostEvent::Stored(..) | GhostEvent::Loaded(..) | GhostEvent::Cleaned(_) | GhostEvent::Forked => false,
+            GhostEvent::StoredByReference(..) | GhostEvent::LoadedByReference(..) => false,
         };
         self.events.iter().filter(covers).map(|stamped| (stamped.began, stamped.ended))
     }
@@ -81,6 +87,8 @@ struct Store {
     log: usize,
     event: usize,
     at: u64,
+    /// Since when it was known which page it goes to: a moment before, unless it went by a reference.
+    decided: u64,
     value: u64,
     before_others: bool,
 }
@@ -89,8 +97,11 @@ struct Store {
 fn stores_in<'a>(logs: &'a [GhostLog], shown: &'a [Shows]) -> impl Iterator<Item = (VirtAddr, Store)> + 'a {
     logs.iter().enumerate().flat_map(move |(log, GhostLog { events, before_others })| {
         events.iter().enumerate().filter_map(move |(event, what)| {
-            let GhostEvent::Stored(address, value) = what.event else { return None };
-            let store = Store { log, event, at: what.began, value, before_others: *before_others };
+            let (GhostEvent::Stored(address, value) | GhostEvent::StoredByReference(address, value)) = what.event
+            else {
+                return None;
+            };
+            let store = Store { log, event, at: what.ended, decided: what.began, value, before_others: *before_others };
             Some((word_of(shown, address), store))
         })
     })
@@ -200,13 +211,19 @@ impl<'a> Allowed<'a> {
 
     /// What happened to a word, with stamps.
     fn history(&self, word: VirtAddr) -> History {
-        let mut stores: Vec<_> = self.stores(word).iter().map(|store| (store.at, store.value)).collect();
+        let discards: Vec<_> = self.discards(word).collect();
+        let is_open = |store: &&Store| {
+            let between = |(began, ended): &(u64, u64)| *began < store.at && *ended > store.decided;
+            store.decided < store.at && discards.iter().any(between)
+        };
+        let when = |store: &Store| (store.at, store.value);
+        let mut stores: Vec<_> = self.stores(word).iter().filter(|store| !is_open(store)).map(when).collect();
         stores.sort_unstable();
-        let discards = self.discards(word).collect();
+        let open = self.stores(word).iter().filter(is_open).map(when).collect();
         let first = self.inherited.as_ref().map_or_else(|| self.at_first(word), |parent| parent.when_forked(word));
         let mut empty = self.at_first(word);
         empty.insert(0);
-        History { stores, discards, first, empty }
+        History { stores, open, discards, first, empty }
     }
 
     /// The values that a word may have had when the tasks began: what the set-up stored last, what was inherited, or
@@ -279,22 +296,50 @@ impl<'a> Allowed<'a> {
     }
 }
 
+impl Allowed<'_> {
+    /// What a load may return that is event number `event` of its log, from a page to which the task has had a
+    /// reference since the event began: whatever the word has held meanwhile, here or in the page by itself.
+    pub(super) fn loadable_by_reference(&self, log: usize, event: usize, address: VirtAddr) -> BTreeSet<u64> {
+        let word = word_of(self.shown, address);
+        let Stamped { began, ended, .. } = self.logs[log].events[event];
+        if self.order == Order::Stamped {
+            return self.history(word).between(began, ended);
+        }
+        let mut allowed = self.loadable(log, event, address);
+        allowed.extend(self.initially(word));
+        allowed.extend(self.stored_values(word));
+        allowed
+    }
+
+    /// What a task saw of a word, and what it may have seen; nothing if the event is no load.
+    pub(super) fn load(&self, log: usize, event: usize) -> Option<(VirtAddr, u64, BTreeSet<u64>)> {
+        match self.logs[log].events[event].event {
+            GhostEvent::Loaded(address, value) => Some((address, value, self.loadable(log, event, address))),
+            GhostEvent::LoadedByReference(address, value) => {
+                Some((address, value, self.loadable_by_reference(log, event, address)))
+            }
+            GhostEvent::Stored(..) | GhostEvent::StoredByReference(..) | GhostEvent::Cleaned(_) => None,
+            GhostEvent::Forked | GhostEvent::Discards { .. } => None,
+        }
+    }
+}
+
 /// D37: each completed store is visible to later loads until it is discarded.
 pub(super) fn no_lost_write<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, String> {
     let allowed = Allowed::of(quiet);
     let mut evaluated = 0;
-    for address in allowed.words() {
+    let of_files = shown_words(&quiet.files.shown).filter(|address| !allowed.is_stored(*address));
+    for address in allowed.words().chain(of_files) {
         let held = word::<P>(quiet, address);
         let may = allowed.finally(address);
         evaluated += 1;
         if !may.contains(&held) {
-            return Err(format!("the word at {address} holds {held:#x}, but the stores to it leave one of {may:x?}"));
+            let place = place(address);
+            return Err(format!("the word at {place} holds {held:#x}, but the stores to it leave one of {may:x?}"));
         }
     }
     for (log, GhostLog { events, .. }) in quiet.ghost.iter().enumerate() {
-        for (event, what) in events.iter().enumerate() {
-            let GhostEvent::Loaded(address, value) = what.event else { continue };
-            let may = allowed.loadable(log, event, address);
+        for (address, value, may) in (0..events.len()).filter_map(|event| allowed.load(log, event)) {
             evaluated += 1;
             if !may.contains(&value) {
                 return Err(format!("a load of {address} returned {value:#x}, not one of {may:x?}"));
@@ -302,6 +347,14 @@ pub(super) fn no_lost_write<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, St
         }
     }
     Ok(evaluated)
+}
+
+/// A word as people know it: its address, or where it is in its file.
+fn place(word: VirtAddr) -> String {
+    match in_file(word) {
+        Some((file, byte)) => format!("byte {byte:#x} of file {}", file.0),
+        None => word.to_string(),
+    }
 }
 
 /// What a word holds; 0 if nothing is mapped there. A word of a file is in the page cache, or on the disk.

@@ -60,6 +60,7 @@ pub(super) fn marks_are_kept<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, S
             }
             GhostEvent::Discards { start, end } => written.retain(|page| !(*start..*end).contains(page)),
             GhostEvent::Stored(..) | GhostEvent::Loaded(..) | GhostEvent::Forked => {}
+            GhostEvent::StoredByReference(..) | GhostEvent::LoadedByReference(..) => {}
         }
     }
     let mut evaluated = 0;

@@ -110,6 +110,14 @@ pub(super) fn behind(shown: &[Shows], address: VirtAddr) -> Option<VirtAddr> {
     Some(shows.file_address(address))
 }
 
+/// Every word of a file that a private mapping shows, once for each mapping. Nobody stores to it by that.
+pub(super) fn shown_words(shown: &[Shows]) -> impl Iterator<Item = VirtAddr> + '_ {
+    shown.iter().filter(|shows| shows.sharing == Sharing::Private).flat_map(|shows| {
+        let bytes = shows.end.bytes() - shows.start.bytes();
+        (0..bytes / 8).map(|word| shows.file_address(shows.start.offset(word * 8)))
+    })
+}
+
 /// What a word held before anybody stored to it.
 pub(super) fn at_first(shown: &[Shows], word: VirtAddr) -> u64 {
     let direct = showing(shown, word).map(|shows| shows.at_first(word));

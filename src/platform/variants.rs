@@ -81,6 +81,10 @@ variants! {
         "the second look at the refcount, under the folio lock";
     M23 = Step "M23", "mm/wp_page.rs, wp_page_private",
         "the question whether the page is shared, before it is marked as exclusive";
+    B06 = Step "B06", "mm/wp_page.rs, wp_can_reuse_anon_folio",
+        "the references without a mapping: a page that one entry maps is reused";
+    B01 = Step "B01", "mm/gup.rs, note_copy",
+        "asking for a page to write to again after the copy for a forced write was made";
     M25 = Recheck "M25", "mm/wp_page_shared.rs, do_page_mkwrite",
         "the look at the mapping after the file system was asked";
     MkwriteSame = Recheck "mkwrite-same", "mm/wp_page_shared.rs, finish_mkwrite_fault",

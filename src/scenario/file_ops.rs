@@ -21,6 +21,9 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         Op::InChild(op) | Op::On { op, .. } => file_of(op),
         Op::Write { .. }
         | Op::CopyToUser { .. }
+        | Op::Poke { .. }
+        | Op::Vmsplice { .. }
+        | Op::ReadPipe
         | Op::Read { .. }
         | Op::Peek { .. }
         | Op::Execute { .. }

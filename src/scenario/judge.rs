@@ -6,7 +6,7 @@ use crate::mm::FaultCounts;
 use crate::oracle::{Broken, Evaluated, GhostLog, Kin, Layout, Quiet, Relation, after_exit, at_rest, verify};
 use crate::platform::Platform;
 
-use super::family::Logs;
+use super::family::Carried;
 use super::world::World;
 
 /// What every task of a world has done.
@@ -19,10 +19,10 @@ pub(super) struct History {
 
 impl History {
     /// Adds what a task has done.
-    pub(super) fn add(&mut self, counts: FaultCounts, logs: Logs) {
+    pub(super) fn add(&mut self, counts: FaultCounts, carried: &Carried) {
         self.tasks.push(counts);
-        self.parent.push(logs.parent);
-        self.child.push(logs.child);
+        self.parent.push(carried.parent.clone());
+        self.child.push(carried.child.clone());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::definition::Scenario;
 use super::{
-    collapse, cow, cow_g2, dontneed, fault_munmap, file_read, file_truncate, file_write, fork, huge, huge_cow,
+    collapse, cow, cow_g2, dontneed, fault_munmap, file_read, file_truncate, file_write, fork, gup, huge, huge_cow,
     huge_file, huge_g2, huge_migrate, hugetlb, mprotect, munmap, numa, pmd_none_thp, read_write, same_pte, stack,
     tables, tlb, vma_lock,
 };
@@ -35,6 +35,7 @@ pub fn library() -> impl Iterator<Item = &'static Scenario> {
         mprotect::SCENARIOS,
         collapse::SCENARIOS,
         tlb::SCENARIOS,
+        gup::SCENARIOS,
     ]
     .into_iter()
     .flatten()

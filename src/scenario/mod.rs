@@ -19,6 +19,7 @@ mod lock_order;
 mod numa;
 mod outcome;
 mod program;
+mod reference_ops;
 mod run;
 mod world;
 
@@ -29,6 +30,7 @@ mod file_read;
 mod file_truncate;
 mod file_write;
 mod fork;
+mod gup;
 mod huge;
 mod huge_cow;
 mod huge_file;
@@ -52,7 +54,7 @@ pub use check::{CheckReport, Engine, TriedBound, UNDECLARED, Verdict, check, che
 pub use definition::{
     Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, clear_refs, collapse,
     copy_to_user, dontneed, execute, in_child, madvise_collapse, map_anonymous, map_file, mark_numa, migrate, mprotect,
-    munmap, peek, read, stock_huge, stock_hugetlb, truncate, write,
+    munmap, peek, poke, read, stock_huge, stock_hugetlb, truncate, vmsplice, write,
 };
 pub use left::{BadLeft, Left};
 pub use library::library;

@@ -9,7 +9,7 @@ use crate::phys::CpuId;
 use crate::platform::Platform;
 
 use super::definition::{Op, VmaSpec};
-use super::family::{Logs, act};
+use super::family::{Carried, act};
 use super::judge::{History, Layouts, judge_after_exit, judge_at_rest};
 use super::world::{World, WorldSpec};
 
@@ -30,14 +30,14 @@ pub struct Program {
 #[derive(Debug)]
 pub struct Performed {
     counts: FaultCounts,
-    logs: Logs,
+    carried: Carried,
 }
 
 /// The world of a program, and what has been done in it so far.
 #[derive(Debug)]
 pub struct Playground<P: Platform> {
     world: World<P>,
-    setup: (FaultCounts, Logs),
+    setup: (FaultCounts, Carried),
     has_child: bool,
 }
 
@@ -51,23 +51,23 @@ impl<P: Platform> Playground<P> {
             setup: &program.setup,
             actors: whole.iter().map(Vec::as_slice).collect(),
         });
-        let (task, mut logs) = (Task::new(world.setup_cpu), Logs::before_others());
+        let (task, mut carried) = (Task::new(world.setup_cpu), Carried::before_others());
         for op in &program.setup {
-            act(&world, &task, *op, &mut logs);
+            act(&world, &task, *op, &mut carried);
         }
         world.mm.memory().drain_lru_batches(world.setup_cpu);
         let has_child = program.setup.contains(&Op::Fork);
-        Self { world, setup: (task.counts(), logs), has_child }
+        Self { world, setup: (task.counts(), carried), has_child }
     }
 
     /// Does one thread's operations of a phase, on the thread that calls; `tell` hears of each before it begins.
     pub fn perform(&self, thread: usize, ops: &[Op], tell: impl Fn(usize)) -> Performed {
-        let (task, mut logs) = (Task::new(CpuId::new(thread)), Logs::default());
+        let (task, mut carried) = (Task::new(CpuId::new(thread)), Carried::default());
         for (index, op) in ops.iter().enumerate() {
             tell(index);
-            act(&self.world, &task, *op, &mut logs);
+            act(&self.world, &task, *op, &mut carried);
         }
-        Performed { counts: task.counts(), logs }
+        Performed { counts: task.counts(), carried }
     }
 
     /// Evaluates every invariant, after a phase; `performed` is what has been done in all phases so far.
@@ -96,8 +96,8 @@ impl<P: Platform> Playground<P> {
 
     fn history(&self, performed: &[Performed]) -> History {
         let mut history = History::default();
-        history.add(self.setup.0, self.setup.1.clone());
-        performed.iter().for_each(|performed| history.add(performed.counts, performed.logs.clone()));
+        history.add(self.setup.0, &self.setup.1);
+        performed.iter().for_each(|performed| history.add(performed.counts, &performed.carried));
         history
     }
 }

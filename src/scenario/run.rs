@@ -8,7 +8,7 @@ use crate::phys::{CpuId, Mapping, PageState, Purpose};
 use crate::platform::{Arc, Platform};
 
 use super::definition::{Actor, Op, Scenario};
-use super::family::{Logs, act};
+use super::family::{Carried, act};
 use super::judge::{History, Layouts, judge_after_exit, judge_at_rest};
 use super::outcome::{Outcome, THE_FILES};
 use super::world::{World, WorldSpec};
@@ -25,7 +25,7 @@ pub struct Played {
 struct Performed {
     results: Vec<String>,
     counts: FaultCounts,
-    logs: Logs,
+    carried: Carried,
 }
 
 /// Plays the scenario once.
@@ -35,9 +35,9 @@ struct Performed {
 pub fn run<P: Platform>(scenario: &'static Scenario) -> Played {
     let world = Arc::new(World::<P>::new(&WorldSpec::of(scenario)));
     let setup = Task::new(world.setup_cpu);
-    let mut setup_logs = Logs::before_others();
+    let mut carried = Carried::before_others();
     scenario.setup.iter().for_each(|op| {
-        act(&world, &setup, *op, &mut setup_logs);
+        act(&world, &setup, *op, &mut carried);
     });
     // A page in the set-up's batch would have a reference that no actor can give back.
     world.mm.memory().drain_lru_batches(world.setup_cpu);
@@ -56,8 +56,8 @@ pub fn run<P: Platform>(scenario: &'static Scenario) -> Played {
         ..Frames::of(&world).since(before)
     };
     let mut history = History::default();
-    history.add(setup.counts(), setup_logs);
-    performed.into_iter().for_each(|Performed { counts, logs, .. }| history.add(counts, logs));
+    history.add(setup.counts(), &carried);
+    performed.iter().for_each(|performed| history.add(performed.counts, &performed.carried));
     let evaluated = ask_the_oracle(&world, &layouts, &history);
     Played { outcome, evaluated }
 }
@@ -66,9 +66,9 @@ fn spawn<P: Platform>(world: &Arc<World<P>>, cpu: usize, actor: &'static Actor) 
     let world = Arc::clone(world);
     P::spawn(actor.name.to_owned(), move || {
         let task = Task::new(CpuId::new(cpu));
-        let mut logs = Logs::default();
-        let results = actor.ops.iter().map(|op| act(&world, &task, *op, &mut logs)).collect();
-        Performed { results, counts: task.counts(), logs }
+        let mut carried = Carried::default();
+        let results = actor.ops.iter().map(|op| act(&world, &task, *op, &mut carried)).collect();
+        Performed { results, counts: task.counts(), carried }
     })
 }
 

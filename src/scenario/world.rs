@@ -124,16 +124,25 @@ fn huge_folios(op: Op) -> (usize, usize) {
     if let Op::StockHuge { actor, folios } = op { (actor, folios) } else { (0, 0) }
 }
 
-/// Users' frames that the operations can need: an access needs one at most, and so does moving a page.
+/// Users' frames that the operations can need: an access needs one at most, and so does moving a page. A copy for a
+/// debugger may be discarded before it is written to, and is made once more then.
 fn users(ops: &[Op]) -> usize {
-    ops.iter().map(|op| in_any_process(*op)).filter(|op| !needs_no_frame(*op) && *op != Op::Fork).count()
+    let frames = |op: Op| match op {
+        Op::Fork => 0,
+        Op::Poke { .. } => 2,
+        op => usize::from(!needs_no_frame(op)),
+    };
+    ops.iter().map(|op| frames(in_any_process(*op))).sum()
 }
 
 /// Accesses of a user's memory.
 fn accesses(ops: &[Op]) -> usize {
     ops.iter()
         .map(|op| in_any_process(*op))
-        .filter(|op| matches!(op, Op::Write { .. } | Op::CopyToUser { .. } | Op::Read { .. } | Op::Execute { .. }))
+        .filter(|op| {
+            matches!(op, Op::Write { .. } | Op::CopyToUser { .. } | Op::Read { .. } | Op::Execute { .. })
+                || matches!(op, Op::Poke { .. } | Op::Vmsplice { .. })
+        })
         .count()
 }
 
@@ -149,7 +158,7 @@ fn in_any_process(op: Op) -> Op {
 
 fn needs_no_frame(op: Op) -> bool {
     matches!(op, Op::Peek { .. } | Op::Munmap { .. } | Op::Age { .. } | Op::Dontneed { .. } | Op::MarkNuma { .. })
-        || matches!(op, Op::ExitChild | Op::MapFile(_) | Op::MapAnonymous { .. } | Op::Truncate { .. })
+        || matches!(op, Op::ExitChild | Op::ReadPipe | Op::MapFile(_) | Op::MapAnonymous { .. } | Op::Truncate { .. })
         || matches!(op, Op::On { .. } | Op::Tlb(_))
         || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. } | Op::StockHugetlb { .. } | Op::AdviseHuge { .. })
         || matches!(op, Op::Mprotect { .. } | Op::Collapse { .. })
@@ -164,7 +173,8 @@ pub(super) fn page_address<P: Platform>(page: u64) -> VirtAddr {
     VirtAddr::new(page * P::GEOMETRY.page_size(), P::GEOMETRY).expect("a scenario's pages are user space")
 }
 
-fn word_address<P: Platform>(page: u64, word: u64) -> VirtAddr {
+/// The first byte of a word.
+pub(super) fn word_address<P: Platform>(page: u64, word: u64) -> VirtAddr {
     page_address::<P>(page).offset(word * 8)
 }
 
@@ -191,7 +201,7 @@ fn load<P: Platform>(process: &mut Process<'_, P>, mode: Mode, address: VirtAddr
 }
 
 /// The errno that a system call was refused with; the words after it are for people.
-fn refused(error: impl std::fmt::Display) -> String {
+pub(super) fn refused(error: impl std::fmt::Display) -> String {
     let words = error.to_string();
     format!("got {}", words.split(':').next().unwrap_or_default())
 }
@@ -263,6 +273,7 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
         Op::StockHuge { .. } | Op::StockHugetlb { .. } | Op::Tlb(_) => "stocked".to_owned(),
         Op::Fork | Op::InChild(_) | Op::ExitChild | Op::On { .. } => panic!("{op:?} is not one process's"),
         Op::MapFile(_) | Op::Truncate { .. } => panic!("{op:?} concerns the files of the world"),
+        Op::Poke { .. } | Op::Vmsplice { .. } | Op::ReadPipe => panic!("{op:?} is by reference"),
         Op::MapAnonymous { page, pages, protection } => {
             let placement = Placement::Fixed(page_address::<P>(page));
             let mapped = mmap(mm, placement, pages * page_size::<P>(), protection);

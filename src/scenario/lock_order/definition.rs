@@ -5,7 +5,7 @@ use crate::mm::{Task, VmFlags};
 use crate::phys::CpuId;
 use crate::platform::{Arc, Platform};
 use crate::scenario::definition::{Actor, READ_WRITE, Scenario, VmaSpec};
-use crate::scenario::family::{Logs, act};
+use crate::scenario::family::{Carried, act};
 use crate::scenario::world::{World, WorldSpec};
 
 /// Which of the two kernels is played.
@@ -51,9 +51,9 @@ pub(super) const FOUR_PAGES: &[VmaSpec] =
 /// Plays parts against each other in a world that is as large as the operations of `scenario` need, after its set-up.
 pub(super) fn race<P: Platform, const N: usize>(scenario: &'static Scenario, form: Form, parts: [Part<P>; N]) {
     let world = Arc::new(World::<P>::new(&WorldSpec::of(scenario)));
-    let (setup, mut logs) = (Task::new(world.setup_cpu), Logs::before_others());
+    let (setup, mut carried) = (Task::new(world.setup_cpu), Carried::before_others());
     scenario.setup.iter().for_each(|op| {
-        act(&world, &setup, *op, &mut logs);
+        act(&world, &setup, *op, &mut carried);
     });
     world.mm.memory().drain_lru_batches(world.setup_cpu);
     let spawn = |(cpu, (part, Actor { name, .. })): (usize, (Part<P>, &Actor))| {
