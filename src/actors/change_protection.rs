@@ -5,8 +5,8 @@
 //! - I1 (D40). An entry is exchanged, not overwritten, so no mark of hardware's is lost.
 //! - I2 (D47). It keeps its page, and gets the rights of its VMA. The right to write comes back at once where a write
 //!   fault would find nothing to do; else the write faults.
-//! - I3 (D35). The gather hears of each entry that a CPU must not remember as it was, and of each that somebody else has
-//!   emptied, who may not have flushed yet.
+//! - I3 (D35). The gather hears of each entry that no CPU must remember as it was, and of each that was found empty:
+//!   who emptied it may not have flushed yet.
 //! - I4 (D48). A huge entry is invalidated meanwhile, not emptied: who looks at it without a lock still finds a huge
 //!   page. 4.4 empties it.
 //!

@@ -1,7 +1,7 @@
 //! Tales of small pages that become a huge one.
 
-use crate::actors::{Collapser, NotCollapsed, collapse, madvise_hugepage};
-use crate::mm::{HugeAdvice, LockedTable, Mm, Protection, find_pmd};
+use crate::actors::{Collapser, NotCollapsed, collapse, madvise_hugepage, vmsplice};
+use crate::mm::{HugeAdvice, Mm, Protection, Task};
 use crate::x86::Instruction;
 
 use super::library::{Tale, tale};
@@ -20,12 +20,12 @@ pub(super) const TALES: &[Tale] = &[
     }),
     tale(
         "collapse-gives-up",
-        "MADV_COLLAPSE finds that somebody refers to a page by now: the table is put back",
+        "MADV_COLLAPSE finds that a pipe refers to a page by now: the table is put back",
         |stage| {
             two_small_pages(stage);
             stage.tell_call_interrupted(
-                "somebody begins direct I/O with the second page, and so has a reference to it",
-                ("collapse_huge_page", refer_to_second_page),
+                "somebody splices the second page into a pipe, which has a reference to it",
+                ("collapse_huge_page", splice_second_page),
                 |mm, task| {
                     let why = collapse(mm, task, page(0), Collapser::Madvise).expect_err("the page is in use");
                     assert_eq!(why, NotCollapsed::PageCount);
@@ -36,16 +36,14 @@ pub(super) const TALES: &[Tale] = &[
     ),
 ];
 
-/// A mapping as large as a huge page, with small ones at its begin.
+/// A mapping as large as a huge page, with small ones at its beginning.
 fn two_small_pages(stage: &mut Stage) {
     stage.map(0, 512, Protection::READ | Protection::WRITE);
     stage.accessed_before("a store to page 0", Instruction::store(page(0), 1));
     stage.accessed_before("a store to page 1", Instruction::store(page(1), 0x5eed));
 }
 
-/// What GUP does to read a page for somebody. The reference stays.
-fn refer_to_second_page(mm: &Mm<P>) {
-    let pmd = find_pmd(mm, page(1)).expect("there are tables");
-    let table = LockedTable::offset_map_lock(mm, pmd).expect("there is a table");
-    mm.memory().page(table.get(page(1)).pfn()).get();
+/// The pipe keeps its page.
+fn splice_second_page(mm: &Mm<P>) {
+    vmsplice(mm, &Task::new(CPU), page(1)).expect("it is mapped");
 }
