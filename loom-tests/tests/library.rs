@@ -286,6 +286,7 @@ scenarios! {
     gup_force_mprotect: "gup-force-mprotect",
     gup_poke_collapse: "gup-poke-collapse",
     gup_poke_split: "gup-poke-split",
+    gup_poke_huge_migrate: "gup-poke-huge-migrate",
     gup_pipe_parent_write: "gup-pipe-parent-write",
     gup_pipe_dontneed: "gup-pipe-dontneed",
     gup_pipe_huge_dontneed: "gup-pipe-huge-dontneed",

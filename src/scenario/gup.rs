@@ -165,6 +165,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..scenario("gup-poke-split", "a store by reference to a page of a huge one that is cut in two")
     },
     Scenario {
+        vmas: HUGE,
+        setup: &[stock_huge(2, 1), stock_huge(1, 1), write(0, 0, 9)],
+        actors: &poked_against(&[migrate(0)]),
+        outcomes: &[
+            "D poked; B kept; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
+            "D poked; B moved; page 0 is huge, B's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
+        ],
+        ..scenario("gup-poke-huge-migrate", "a huge page that somebody refers to is not moved")
+    },
+    Scenario {
         setup: &[write(0, 0, 9), Op::Fork],
         actors: &[
             Actor { name: "A", ops: &[write(0, 0, 1)] },
