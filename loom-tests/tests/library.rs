@@ -231,6 +231,7 @@ scenarios! {
     mprotect_stack: "mprotect-stack",
     mprotect_hugetlb: "mprotect-hugetlb",
     mprotect_dontneed: "mprotect-dontneed",
+    mprotect_truncate: "mprotect-truncate",
     mprotect_huge_dontneed: "mprotect-huge-dontneed",
     mprotect_munmap: "mprotect-munmap",
     mprotect_fork: "mprotect-fork",

@@ -141,7 +141,7 @@ variants! {
     M56 = Recheck "M56", "actors/gather.rs, flush",
         "the question whether another unmapping has yet to flush (mm_tlb_flush_nested)";
     GatherFlush = Step "gather-flush", "actors/gather.rs, flush", "the flush before what was gathered is freed";
-    FlushRange = Step "flush-range", "actors/gather.rs, cleared", "the growth of the range that is to be flushed";
+    FlushRange = Step "flush-range", "actors/gather.rs, must_flush", "the growth of the range that is to be flushed";
     FreeBeforeFlush = Step "free-before-flush", "actors/gather.rs, finish",
         "the order of flush and free: pages are freed first";
     DecBeforeFlush = Step "dec-before-flush", "actors/gather.rs, finish",
@@ -171,7 +171,8 @@ variants! {
         "taking an entry out before its rights change: it is read and overwritten";
     UpgradeExclusive = Step "upgrade-exclusive", "mm/change_writable.rs, can_change_writable",
         "the question whether a private page is exclusive, before its entry becomes writable with its VMA";
-    MprotectFlush = Step "mprotect-flush", "actors/mprotect.rs, mprotect", "the flush after rights were taken away";
+    MprotectFlush = Step "mprotect-flush", "actors/change_protection.rs, note",
+        "the note that an entry which lost rights needs a flush";
     HugeProtExchange = Step "huge-prot-exchange", "actors/change_protection.rs, change_huge_pmd",
         "taking a huge entry out before its rights change";
     M3 = Recheck "M3", "mm/huge_memory/anonymous.rs, map_new_folio", "pmd_none before a new huge page is mapped";
@@ -227,6 +228,8 @@ variants! {
         "the flush between the old entry and the new one";
     HugetlbUnmapFlush = Step "hugetlb-unmap-flush", "mm/hugetlb/unmap.rs, unmap_ref_private",
         "the flush after the others' pages were taken away";
+    HugetlbProtFlush = Step "hugetlb-prot-flush", "mm/hugetlb/protect.rs, hugetlb_change_protection",
+        "the flush after huge pages of the pool got other rights";
     M5 = Ordering "M5", "mm/walk.rs, link_table (O1)", "Release where a table is linked";
     OReadTable = Ordering "O-read-table", "mm/walk.rs, read_table (O1)",
         "Acquire where an upper entry is read without a lock";

@@ -178,6 +178,7 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::HugetlbUnmapped, by("hugetlb-cow-unmaps", "D38")),
     (Variant::HugetlbFlush, by("hugetlb-cow-flush", "D35")),
     (Variant::HugetlbUnmapFlush, by("hugetlb-cow-unmaps", "D35")),
+    (Variant::HugetlbProtFlush, by("mprotect-hugetlb", "D35")),
     (Variant::OEntireMapcount, never("who decides by it holds the folio lock, or changes only its own entry")),
     (Variant::OLastHugeMapping, never("who decides by it holds the folio lock, or changes only its own entry")),
     (Variant::OSetPmd, by("huge-small", "D14")),
