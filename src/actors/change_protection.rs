@@ -5,7 +5,9 @@
 //! - I1 (D40). An entry is exchanged, not overwritten, so no mark of hardware's is lost.
 //! - I2 (D47). It keeps its page, and gets the rights of its VMA. The right to write comes back at once where a write
 //!   fault would find nothing to do; else the write faults.
-//! - I3 (D48). A huge entry is invalidated meanwhile, not emptied: who looks at it without a lock still finds a huge
+//! - I3 (D35). The gather hears of each entry that no CPU must remember as it was, and of each that was found empty:
+//!   who emptied it may not have flushed yet.
+//! - I4 (D48). A huge entry is invalidated meanwhile, not emptied: who looks at it without a lock still finds a huge
 //!   page. 4.4 empties it.
 //!
 //! The caller holds the mmap lock for writing, and the VMA's. Who walks the reverse map may still be there.
@@ -17,36 +19,21 @@ use crate::mm::{
     hugetlb_change_protection, pmd_trans_huge_lock, pmdp_get_lockless, split_at, under_migration,
     wants_manual_write_upgrade,
 };
-use crate::phys::{CpuId, Mapping};
+use crate::phys::Mapping;
 use crate::platform::{Platform, Variant, enter, lacks, remark};
 use crate::x86::{
     EntryFlags, PmdState, PmdVal, PteVal, VirtAddr, make_readable_exclusive_migration_entry,
     make_readable_migration_entry,
 };
 
-/// What CPUs have to forget: nothing, or a range.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Flushed(Option<(VirtAddr, VirtAddr)>);
-
-impl Flushed {
-    /// From the first address to the last.
-    pub(super) fn range(self) -> Option<(VirtAddr, VirtAddr)> {
-        self.0
-    }
-
-    fn add(&mut self, (start, end): (VirtAddr, VirtAddr)) {
-        let (first, last) = self.0.unwrap_or((start, end));
-        self.0 = Some((first.min(start), last.max(end)));
-    }
-}
+use super::gather::Gather;
 
 /// Changes the entries of a VMA from `start` up to `end`.
 pub(super) fn change_protection<P: Platform>(
     mm: &Mm<P>,
-    cpu: CpuId,
     vma: &Vma<P>,
     (start, end): (VirtAddr, VirtAddr),
-    flushed: &mut Flushed,
+    gather: &mut Gather<'_, P>,
 ) {
     enter::<P>("change_protection", format_args!("{start}-{end}, vma={vma:?}")).run(
         || {
@@ -57,7 +44,7 @@ pub(super) fn change_protection<P: Platform>(
             while at < end {
                 let next = at.aligned_after(P::GEOMETRY.huge_page_size()).min(end);
                 if let Some(pmd) = find_pmd(mm, at) {
-                    let mut change = Change { mm, cpu, vma, flushed, range: (at, next) };
+                    let mut change = Change { mm, vma, gather, range: (at, next) };
                     change.change_pmd_range(pmd);
                 }
                 at = next;
@@ -68,18 +55,17 @@ pub(super) fn change_protection<P: Platform>(
 }
 
 /// The change of what one PMD entry translates.
-struct Change<'c, P: Platform> {
+struct Change<'c, 'm, P: Platform> {
     mm: &'c Mm<P>,
-    cpu: CpuId,
     vma: &'c Vma<P>,
-    flushed: &'c mut Flushed,
+    gather: &'c mut Gather<'m, P>,
     range: (VirtAddr, VirtAddr),
 }
 
 /// The entry, or the table, is no longer what it was taken for.
 struct LookAgain;
 
-impl<P: Platform> Change<'_, P> {
+impl<P: Platform> Change<'_, '_, P> {
     /// The entry is looked at without a lock, and again if it was something else under the lock.
     fn change_pmd_range(&mut self, pmd: EntryAt) {
         loop {
@@ -90,7 +76,7 @@ impl<P: Platform> Change<'_, P> {
                         return;
                     }
                 }
-                PmdState::Huge(_) | PmdState::NotATable => split_at(self.mm, self.cpu, self.vma, pmd),
+                PmdState::Huge(_) | PmdState::NotATable => split_at(self.mm, self.gather.cpu(), self.vma, pmd),
                 PmdState::Table(_) => {}
             }
             if self.change_pte_range(pmd).is_ok() {
@@ -135,14 +121,16 @@ impl<P: Platform> Change<'_, P> {
                 let size = P::GEOMETRY.page_size();
                 let (start, end) = self.range;
                 for address in (start.bytes()..end.bytes()).step_by(size as usize).map(VirtAddr::user) {
-                    let entry = table.get(address);
-                    if entry.is_present() {
+                    let (entry, page) = (table.get(address), (address, address.offset(size)));
+                    if entry.is_none() {
+                        self.gather.found_empty(page);
+                    } else if entry.is_present() {
                         let taken_out = table.modify_prot_start(address);
                         let old = taken_out.entry();
                         let new = self.changed(old.modified(self.vma.page_prot()));
                         table.modify_prot_commit(address, taken_out, new);
-                        self.note(old, new, (address, address.offset(size)));
-                    } else if !entry.is_none() {
+                        self.note(old, new, page);
+                    } else {
                         table.set(address, self.readable(entry));
                     }
                 }
@@ -180,12 +168,15 @@ impl<P: Platform> Change<'_, P> {
         }
     }
 
-    /// Notes what CPUs have to forget. 4.4 flushes whatever it touched.
+    /// Notes what CPUs have to forget (I3). 4.4 flushes whatever it touched.
     fn note(&mut self, old: PteVal, new: PteVal, range: (VirtAddr, VirtAddr)) {
-        match self.mm.generation() {
-            Generation::G2 => self.flushed.add(self.range),
-            Generation::G6 if needs_flush(old.flags(), new.flags()) => self.flushed.add(range),
-            Generation::G6 => {}
+        self.gather.now_allow(range, new.flags());
+        let needed = match self.mm.generation() {
+            Generation::G2 => Some(self.range),
+            Generation::G6 => needs_flush(old.flags(), new.flags()).then_some(range),
+        };
+        if let Some(range) = needed.filter(|_| !lacks::<P>(Variant::MprotectFlush)) {
+            self.gather.must_flush(range);
         }
     }
 }

@@ -6,8 +6,11 @@
 //! # Invariants
 //! - I1 (D49). A VMA is locked for writing before its rights change, and until the entries have them, too: no fault
 //!   enters a page by the old ones.
-//! - I2 (D35). Every CPU has forgotten what an entry no longer allows before the mmap lock is released. Linux notes in
-//!   a gather which entries need it; here what needs it is one range from the first of them to the last.
+//! - I2 (D35, M56). Every CPU has forgotten what an entry no longer allows before the mmap lock is released, and so it
+//!   has what others took away, such as truncation, which needs no mmap lock: `tlb_flush_pending` is raised from before
+//!   the first change until after the flush, and asked before it.
+//!
+//! 4.4 flushes after each VMA, here it does so once, as 6.12 does: nobody can fault in between.
 //!
 //! Not modelled: `PROT_GROWSDOWN` and `PROT_GROWSUP`; protection keys, which stay as they are (`PROT_EXEC` alone would
 //! take one); sealed VMAs; what a mapping that becomes writable counts as committed memory; that a locked private
@@ -15,12 +18,13 @@
 
 use thiserror::Error;
 
-use crate::mm::{Mm, Protection, VmFlags, VmaTree, flush_tlb_range};
+use crate::mm::{Mm, Protection, VmFlags, VmaTree};
 use crate::phys::CpuId;
-use crate::platform::{Platform, Variant, enter, lacks, remark};
+use crate::platform::{Platform, enter, remark};
 use crate::x86::VirtAddr;
 
-use super::change_protection::{Flushed, change_protection};
+use super::change_protection::change_protection;
+use super::gather::Gather;
 use super::vma_modify::{cuts_hugetlb, vma_modify};
 
 /// Why rights could not be changed; the name is Linux's errno. What comes before it in the range has its new rights.
@@ -60,11 +64,12 @@ pub fn mprotect<P: Platform>(
             }
             let end = checked_end::<P>(start, bytes).ok_or(ProtectError::NotMapped)?;
             let mut vmas = mm.mmap_lock().write();
-            let mut flushed = Flushed::default();
-            let result = protect_each(mm, cpu, &mut vmas, (start, end), protection, &mut flushed);
-            if let Some(range) = flushed.range().filter(|_| !lacks::<P>(Variant::MprotectFlush)) {
-                flush_tlb_range(mm, range);
+            if !vmas.iter().any(|vma| vma.contains(start)) {
+                return Err(ProtectError::NotMapped);
             }
+            let mut gather = Gather::new(mm, cpu);
+            let result = protect_each(mm, &mut vmas, (start, end), protection, &mut gather);
+            gather.finish();
             drop(vmas);
             result
         },
@@ -81,11 +86,10 @@ fn checked_end<P: Platform>(start: VirtAddr, bytes: u64) -> Option<VirtAddr> {
 /// One VMA after the other; a hole, or one that refuses, ends it.
 fn protect_each<P: Platform>(
     mm: &Mm<P>,
-    cpu: CpuId,
     vmas: &mut VmaTree<P>,
     (start, end): (VirtAddr, VirtAddr),
     protection: Protection,
-    flushed: &mut Flushed,
+    gather: &mut Gather<'_, P>,
 ) -> Result<(), ProtectError> {
     let mut at = start;
     while at < end {
@@ -102,7 +106,7 @@ fn protect_each<P: Platform>(
         if flags == vma.flags() {
             remark::<P>(format_args!("{vma:?} has these rights already"));
         } else {
-            mprotect_fixup(mm, cpu, vmas, (at, next), flags, flushed);
+            mprotect_fixup(mm, vmas, (at, next), flags, gather);
         }
         at = next;
     }
@@ -117,17 +121,16 @@ fn is_allowed(flags: VmFlags) -> bool {
 
 fn mprotect_fixup<P: Platform>(
     mm: &Mm<P>,
-    cpu: CpuId,
     vmas: &mut VmaTree<P>,
     range: (VirtAddr, VirtAddr),
     flags: VmFlags,
-    flushed: &mut Flushed,
+    gather: &mut Gather<'_, P>,
 ) {
     enter::<P>("mprotect_fixup", format_args!("{}-{}", range.0, range.1)).run(
         || {
-            let vma = vma_modify(mm, cpu, vmas, range);
+            let vma = vma_modify(mm, gather.cpu(), vmas, range);
             vmas.start_write(&vma).set_flags(flags);
-            change_protection(mm, cpu, &vma, range, flushed);
+            change_protection(mm, &vma, range, gather);
         },
         |()| String::new(),
     );

@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 
-use crate::failure::{Detail, Replayed, WIDTH, page, replay, wrap};
+use crate::failure::{Detail, Replayed, page, replay};
 use crate::history::{Bug, BugReport, Half, Reproduction, bugs, check_bug};
 use crate::platform::Watch;
 
 use super::interrupt::stop_flag;
-use super::output::{line, text};
+use super::output::{line, paragraph, text};
 use super::parse::jobs;
 use super::{Exit, usage};
 
@@ -126,12 +126,12 @@ fn tell(report: &BugReport) {
     line(format_args!("{id}: {title}"));
     let cve = cve.map_or(String::new(), |cve| format!("{cve}; "));
     line(format_args!("  {cve}mended in Linux {fixed_in} ({year}) by commit {fixed_by}\n"));
-    paragraph(mechanics);
-    paragraph(&format!("The fix: {mended_by}"));
+    tell_apart(mechanics);
+    tell_apart(&format!("The fix: {mended_by}"));
     line(format_args!("the kernel without the fix: {}", bug.reproduction.command()));
     match &broken.found {
-        Some(words) => paragraph(&format!("found in execution {}: {}", broken.executions, first_lines(words))),
-        None => paragraph(&format!("NOT FOUND in {} executions", broken.executions)),
+        Some(words) => tell_apart(&format!("found in execution {}: {}", broken.executions, first_lines(words))),
+        None => tell_apart(&format!("NOT FOUND in {} executions", broken.executions)),
     }
     if let Some(token) = tokens.last()
         && let Ok(Replayed::Violated(failure)) = replay(token)
@@ -145,8 +145,9 @@ fn first_lines(words: &str) -> String {
     words.lines().take_while(|line| !line.trim().is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-fn paragraph(words: &str) {
-    wrap(words, WIDTH - 2, 0).iter().for_each(|words| line(format_args!("  {words}")));
+/// A paragraph of what is told of a bug, and the line that parts it from the next.
+fn tell_apart(words: &str) {
+    paragraph(words, (2, 0));
     line(format_args!(""));
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::process;
 
+use crate::failure::{WIDTH, wrap};
+
 /// What a shell reports of a process that SIGPIPE ended.
 const BROKEN_PIPE: i32 = 141;
 
@@ -21,6 +23,21 @@ pub(super) fn text(words: &str) {
     let mut out = anstream::stdout();
     if let Err(error) = write!(out, "{words}").and_then(|()| out.flush()) {
         give_up(&error);
+    }
+}
+
+/// Prints a text in lines that fit, `margin` characters from the left; where one must go on below, `hang` further. A
+/// text of several lines keeps its shape.
+pub(super) fn paragraph(words: &str, (margin, hang): (usize, usize)) {
+    for words in words.lines() {
+        let room = WIDTH - margin;
+        if words.chars().count() <= room {
+            line(format_args!("{}", format!("{:margin$}{words}", "").trim_end()));
+            continue;
+        }
+        let indent = (words.len() - words.trim_start().len()).min(WIDTH / 2);
+        let wrapped = wrap(words, room - indent, hang);
+        wrapped.iter().for_each(|words| line(format_args!("{:margin$}{:indent$}{words}", "", "")));
     }
 }
 

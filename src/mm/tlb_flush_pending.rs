@@ -1,4 +1,4 @@
-//! How many unmappings of an address space are under way whose flush is still to come (`mm->tlb_flush_pending`).
+//! How many changes of an address space's entries are under way whose flush is still to come (`mm->tlb_flush_pending`).
 //!
 //! ```text
 //!   inc; lock the table; change the entry; unlock; flush; dec

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mm::FaultOp;
-use crate::phys::Pfn;
+use crate::phys::{Contents, Pfn};
 use crate::platform::Platform;
 use crate::x86::VirtAddr;
 
@@ -368,7 +368,12 @@ pub(super) fn word<P: Platform>(quiet: &Quiet<'_, P>, address: VirtAddr) -> u64 
                 let within = index & (P::GEOMETRY.entries() as u64 - 1);
                 file.peek(index >> P::GEOMETRY.index_bits).map(|head| Pfn::truncate(head.number() + within))
             }
-            FaultOp::Filemap | FaultOp::Shmem | FaultOp::None => file.peek(index),
+            // A page whose read failed, or is not over, holds anything.
+            FaultOp::Filemap => {
+                let has_contents = |pfn: &Pfn| quiet.mm.memory().folio(*pfn).contents() == Contents::Uptodate;
+                file.peek(index).filter(has_contents)
+            }
+            FaultOp::Shmem | FaultOp::None => file.peek(index),
         };
         return match cached {
             Some(pfn) => super::folios::word_at(quiet.mm.memory(), pfn, word),

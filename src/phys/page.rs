@@ -358,7 +358,7 @@ impl<P: Platform> Page<P> {
             self.allocated_by.set(cpu.index() as u64);
         }
         // ORDER O1: `try_get` by somebody who looks for the page that this frame was before sees what it is now.
-        self.refcount.store(1, Ordering::Release);
+        self.refcount.store(1, ordering::<P>(Variant::OBegin, Ordering::Release));
     }
 
     /// Drops a reference; `true` if it was the last.
@@ -379,7 +379,7 @@ impl<P: Platform> Page<P> {
         }
         if self.from_head() == 0 {
             // ORDER O1: as `begin`.
-            self.refcount.store(1, Ordering::Release);
+            self.refcount.store(1, ordering::<P>(Variant::OLeavePool, Ordering::Release));
         }
     }
 

@@ -34,6 +34,7 @@ use parking_lot::lock_api::Mutex;
 
 use super::probe::{describe, named, pointer};
 use super::seam::{AtomicWord, NewLock, Platform, RaceWord};
+use super::variant::{Variant, ordering};
 
 /// The read-side sections of every CPU, and what waits for their ends.
 pub struct Rcu<P: Platform> {
@@ -76,7 +77,7 @@ impl<P: Platform> Rcu<P> {
     pub fn read(&self, cpu: usize) -> RcuSection<'_, P> {
         let word: &P::AtomicU64 = &self.cpus[cpu];
         // ORDER O1: pairs with `begin_grace`.
-        let before = word.fetch_add(1, Ordering::AcqRel);
+        let before = word.fetch_add(1, ordering::<P>(Variant::ORcuEnter, Ordering::AcqRel));
         assert!(before.is_multiple_of(2), "CPU {cpu} began an RCU section inside of one: pass the outer one on");
         Inside::change::<P>(|sections| sections + 1);
         RcuSection { rcu: self, word, _stays: PhantomData }
@@ -96,14 +97,16 @@ impl<P: Platform> Rcu<P> {
     /// Notes who is inside now.
     fn begin_grace(&self) -> Grace {
         // ORDER O1: pairs with `read`.
-        let words = self.cpus.iter().map(|word| word.fetch_add(0, Ordering::AcqRel)).enumerate();
+        let order = ordering::<P>(Variant::ORcuLook, Ordering::AcqRel);
+        let words = self.cpus.iter().map(|word| word.fetch_add(0, order)).enumerate();
         Grace(words.filter(|(_, word)| !word.is_multiple_of(2)).collect())
     }
 
     /// Whether all of them have left.
     fn is_over(&self, grace: &mut Grace) -> bool {
         // ORDER O2: pairs with the end of the section.
-        grace.0.retain(|(cpu, seen)| self.cpus[*cpu].load(Ordering::Acquire) == *seen);
+        let order = ordering::<P>(Variant::ORcuOver, Ordering::Acquire);
+        grace.0.retain(|(cpu, seen)| self.cpus[*cpu].load(order) == *seen);
         grace.0.is_empty()
     }
 }
@@ -124,7 +127,7 @@ impl<P: Platform> fmt::Debug for Rcu<P> {
 impl<P: Platform> Drop for RcuSection<'_, P> {
     fn drop(&mut self) {
         // ORDER O2: pairs with `is_over`, and with `begin_grace`.
-        self.word.fetch_add(1, Ordering::AcqRel);
+        self.word.fetch_add(1, ordering::<P>(Variant::ORcuLeave, Ordering::AcqRel));
         Inside::change::<P>(|sections| sections.saturating_sub(1));
     }
 }
@@ -173,7 +176,7 @@ impl<P: Platform, T> RcuReader<P, T> {
     pub fn get<'s>(&'s self, section: &'s RcuSection<'_, P>) -> &'s T {
         assert!(ptr::eq(section.rcu, &*self.rcu), "a section protects what its own RCU publishes");
         // ORDER O3: pairs with the swap in `publish`.
-        let pointer = self.pointer.load(Ordering::Acquire);
+        let pointer = self.pointer.load(ordering::<P>(Variant::ORcuGet, Ordering::Acquire));
         // SAFETY: the pointer came from `expose`, and by I1 its node is freed after this section, which `'s` is inside
         // of.
         let node = unsafe { &*ptr::with_exposed_provenance::<Node<P, T>>(pointer as usize) };
@@ -211,7 +214,8 @@ impl<P: Platform, T: Send + Sync + 'static> RcuWriter<P, T> {
     #[track_caller]
     pub fn publish(&mut self, value: T) {
         // ORDER O3: pairs with the load in `get`; the old pointer is ours from now on.
-        let old = self.0.pointer.swap(expose::<P, T>(value), Ordering::AcqRel);
+        let order = ordering::<P>(Variant::ORcuPublish, Ordering::AcqRel);
+        let old = self.0.pointer.swap(expose::<P, T>(value), order);
         self.0.rcu.defer(move || {
             let node = reclaim::<P, T>(old);
             if P::CHECKED {

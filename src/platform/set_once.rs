@@ -19,6 +19,7 @@ use std::sync::atomic::Ordering;
 
 use super::probe;
 use super::seam::{AtomicWord, Platform, RaceWord};
+use super::variant::{Variant, ordering};
 
 /// A value that is not there at first and is then set once (Linux: a pointer read with `READ_ONCE`, written under a
 /// lock).
@@ -52,7 +53,7 @@ impl<P: Platform, T> SetOnce<P, T> {
     #[track_caller]
     pub fn get(&self) -> Option<&T> {
         // ORDER O1: pairs with the exchange in `set`.
-        let pointer = self.pointer.load(Ordering::Acquire);
+        let pointer = self.pointer.load(ordering::<P>(Variant::OGetOnce, Ordering::Acquire));
         if P::CHECKED && pointer != 0 {
             self.written.get();
         }
@@ -72,7 +73,7 @@ impl<P: Platform, T> SetOnce<P, T> {
             self.written.set(1);
         }
         // ORDER O1: publishes the value; pairs with the load in `get`.
-        match self.pointer.compare_exchange(0, pointer, Ordering::AcqRel) {
+        match self.pointer.compare_exchange(0, pointer, ordering::<P>(Variant::OSetOnce, Ordering::AcqRel)) {
             // SAFETY: as in `get`; we just published it.
             Ok(_) => Ok(unsafe { &*ptr::with_exposed_provenance::<T>(pointer as usize) }),
             Err(_) => Err(reclaim(pointer)),

@@ -96,8 +96,11 @@ pub fn recheck<P: Platform>(variant: Variant, holds: impl FnOnce() -> bool) -> b
     holds
 }
 
-/// The ordering of an access, or no ordering if that is removed.
+/// The ordering of an access, or no ordering if that is removed ([`Variant::guards_host_memory`] says where it is not).
 pub fn ordering<P: Platform>(variant: Variant, needed: Ordering) -> Ordering {
+    if !P::SEQUENTIAL && variant.guards_host_memory() {
+        return needed;
+    }
     // ORDER none: that is the defect.
     if lacks::<P>(variant) { Ordering::Relaxed } else { needed }
 }

@@ -141,7 +141,7 @@ variants! {
     M56 = Recheck "M56", "actors/gather.rs, flush",
         "the question whether another unmapping has yet to flush (mm_tlb_flush_nested)";
     GatherFlush = Step "gather-flush", "actors/gather.rs, flush", "the flush before what was gathered is freed";
-    FlushRange = Step "flush-range", "actors/gather.rs, cleared", "the growth of the range that is to be flushed";
+    FlushRange = Step "flush-range", "actors/gather.rs, must_flush", "the growth of the range that is to be flushed";
     FreeBeforeFlush = Step "free-before-flush", "actors/gather.rs, finish",
         "the order of flush and free: pages are freed first";
     DecBeforeFlush = Step "dec-before-flush", "actors/gather.rs, finish",
@@ -171,7 +171,8 @@ variants! {
         "taking an entry out before its rights change: it is read and overwritten";
     UpgradeExclusive = Step "upgrade-exclusive", "mm/change_writable.rs, can_change_writable",
         "the question whether a private page is exclusive, before its entry becomes writable with its VMA";
-    MprotectFlush = Step "mprotect-flush", "actors/mprotect.rs, mprotect", "the flush after rights were taken away";
+    MprotectFlush = Step "mprotect-flush", "actors/change_protection.rs, note",
+        "the note that an entry which lost rights needs a flush";
     HugeProtExchange = Step "huge-prot-exchange", "actors/change_protection.rs, change_huge_pmd",
         "taking a huge entry out before its rights change";
     M3 = Recheck "M3", "mm/huge_memory/anonymous.rs, map_new_folio", "pmd_none before a new huge page is mapped";
@@ -227,6 +228,8 @@ variants! {
         "the flush between the old entry and the new one";
     HugetlbUnmapFlush = Step "hugetlb-unmap-flush", "mm/hugetlb/unmap.rs, unmap_ref_private",
         "the flush after the others' pages were taken away";
+    HugetlbProtFlush = Step "hugetlb-prot-flush", "mm/hugetlb/protect.rs, hugetlb_change_protection",
+        "the flush after huge pages of the pool got other rights";
     M5 = Ordering "M5", "mm/walk.rs, link_table (O1)", "Release where a table is linked";
     OReadTable = Ordering "O-read-table", "mm/walk.rs, read_table (O1)",
         "Acquire where an upper entry is read without a lock";
@@ -246,6 +249,8 @@ variants! {
         "Acquire where a slot of the page cache is read";
     OAddFolio = Ordering "O-add-folio", "mm/filemap/address_space.rs, add_folio (O1)",
         "AcqRel where a folio is put into its slot";
+    OAddHugetlb = Ordering "O-add-hugetlb", "mm/filemap/address_space.rs, add_hugetlb_folio (O1)",
+        "AcqRel where a folio of the pool is put into its slot";
     ORemoveFolio = Ordering "O-remove-folio", "mm/filemap/address_space.rs, remove_folio (O1)",
         "AcqRel where a folio is taken out of its slot";
     OWalk = Ordering "O-walk", "x86/walk.rs, try_walk (O1)", "Acquire where hardware reads an entry";
@@ -253,6 +258,7 @@ variants! {
     OFlushDone = Ordering "O-flush-done", "mm/tlb_flush_pending.rs, dec (O2)", "Release where a flush is over";
     OFlushPending = Ordering "O-flush-pending", "mm/tlb_flush_pending.rs, get (O2)",
         "Acquire where somebody asks whether one is to come";
+    OBegin = Ordering "O-begin", "phys/page.rs, begin (O1)", "Release where a frame gets its first reference";
     OPut = Ordering "O-put", "phys/page.rs, put (O1)", "AcqRel where a reference is dropped";
     OLastPut = Ordering "O-last-put", "phys/page.rs, refcount_after_puts (O1)", "Acquire where the refcount decides";
     OTryGet = Ordering "O-try-get", "phys/page.rs, try_get (O1)", "Acquire and AcqRel where a reference is tried for";
@@ -270,11 +276,36 @@ variants! {
     OSetPmd = Ordering "O-set-pmd", "mm/huge_memory/locked_pmd.rs, set (O1)", "Release where a huge entry is set";
     OExchangePmd = Ordering "O-exchange-pmd", "mm/huge_memory/locked_pmd.rs, exchange (O2)",
         "AcqRel where a huge entry is taken out";
+    OUpdatePmd = Ordering "O-update-pmd", "mm/huge_memory/locked_pmd.rs, update (O2)",
+        "AcqRel where marks of a huge entry are changed";
     OSetHugePte = Ordering "O-set-huge-pte", "mm/hugetlb/huge_pte.rs, set (O1)",
         "Release where an entry of a hugetlb mapping is set";
     OReadHugePte = Ordering "O-read-huge-pte", "mm/hugetlb/huge_pte.rs, peek (O1)",
         "Acquire where it is read without a lock";
+    OWalkHugePte = Ordering "O-walk-huge-pte", "mm/hugetlb/huge_pte.rs, hugetlb_walk (O1)",
+        "Acquire where an entry above it is read without a lock";
+    OHugeWrprotect = Ordering "O-huge-wrprotect", "mm/hugetlb/huge_pte.rs, set_wrprotect (O2)",
+        "AcqRel where it is write-protected";
     OClearHugePte = Ordering "O-clear-huge-pte", "mm/hugetlb/huge_pte.rs, clear (O2)", "AcqRel where it is taken out";
     OHugeZero = Ordering "O-huge-zero", "x86/huge_zero.rs, get (O1)", "Acquire where the huge zero page is found";
     OFirstHugeZero = Ordering "O-first-huge-zero", "x86/huge_zero.rs, get_or_alloc (O1)", "AcqRel where it is made";
+    OLeavePool = Ordering "O-leave-pool", "phys/page.rs, leave_pool (O1)",
+        "Release where a folio of the pool gets its first reference";
+    OSetOnce = Ordering "O-set-once", "platform/set_once.rs, set (O1)", "AcqRel where a pointer is set once";
+    OGetOnce = Ordering "O-get-once", "platform/set_once.rs, get (O1)", "Acquire where it is read";
+    ORcuEnter = Ordering "O-rcu-enter", "platform/rcu.rs, read (O1)", "AcqRel where a section begins";
+    ORcuLook = Ordering "O-rcu-look", "platform/rcu.rs, begin_grace (O1)", "AcqRel where a grace period begins";
+    ORcuLeave = Ordering "O-rcu-leave", "platform/rcu.rs, drop (O2)", "AcqRel where a section ends";
+    ORcuOver = Ordering "O-rcu-over", "platform/rcu.rs, is_over (O2)", "Acquire where a grace period ends";
+    ORcuPublish = Ordering "O-rcu-publish", "platform/rcu.rs, publish (O3)", "AcqRel where a pointer is replaced";
+    ORcuGet = Ordering "O-rcu-get", "platform/rcu.rs, get (O3)", "Acquire where it is read";
+}
+
+impl Variant {
+    /// Whether what it guards is the checker's own memory: where loads may be stale, a reader without it could follow a
+    /// pointer to what is freed already. There it cannot be removed.
+    pub const fn guards_host_memory(self) -> bool {
+        matches!(self, Self::OSetOnce | Self::OGetOnce | Self::ORcuEnter | Self::ORcuLook)
+            || matches!(self, Self::ORcuLeave | Self::ORcuOver | Self::ORcuPublish | Self::ORcuGet)
+    }
 }

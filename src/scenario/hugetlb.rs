@@ -138,6 +138,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..scenario("hugetlb-dontneed", "a discard waits for a fault that holds the VMA's lock, and the other way round")
     },
     Scenario {
+        shape: ShapeName::FourLevels,
+        setup: &[stock_hugetlb(1)],
+        actors: &[Actor { name: "A", ops: &[write(0, 0, 1)] }, Actor { name: "D", ops: &[dontneed(0, 2)] }],
+        outcomes: &[
+            "A wrote; D discarded; +0 -0 pages; +2 -0 tables; +1 -1 hugetlb",
+            "A wrote; D discarded; page 0 is huge, A's; +0 -0 pages; +2 -0 tables; +1 -0 hugetlb",
+            "A wrote; D discarded; page 0 is huge, A's; +0 -0 pages; +2 -0 tables; +2 -1 hugetlb",
+        ],
+        ..scenario("hugetlb-walk-dontneed", "a discard walks tables that a fault has just linked")
+    },
+    Scenario {
         vmas: NORESERVE,
         setup: &[stock_hugetlb(1), read(0, 0)],
         actors: &[Actor { name: "W", ops: &[write(0, 0, 1)] }, Actor { name: "D", ops: &[dontneed(0, 2)] }],

@@ -8,8 +8,10 @@ use crate::oracle::Sharing;
 
 use super::definition::{
     Actor, DISK, FileSpec, LoomReach, Op, READ_WRITE, Scenario, ShapeName, TWO_PAGES, VmaSpec, age, clear_refs,
-    dontneed, in_child, map_file, mark_numa, migrate, mprotect, munmap, peek, read, stock_huge, stock_hugetlb, write,
+    dontneed, in_child, map_file, mark_numa, migrate, mprotect, munmap, on, peek, read, stock_huge, stock_hugetlb,
+    truncate, write,
 };
+use super::file_write::SHMEM;
 
 const READ: Protection = Protection::READ;
 const NONE: Protection = Protection::empty();
@@ -328,6 +330,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..scenario(
             "mprotect-dontneed",
             "a page that is discarded while rights change is gone, and its neighbour is not",
+        )
+    },
+    Scenario {
+        vmas: &[],
+        setup: &[map_file(0, 1, Sharing::Shared, &SHMEM), write(0, 0, 7), on(1, &write(0, 0, 8))],
+        actors: &against(&[truncate(&SHMEM, 0)], &[mprotect(0, 1, READ), write(0, 0, 1), read(0, 0)]),
+        outcomes: &[
+            "A truncated; M protected, got ACCERR, got SIGBUS; +0 -1 pages; +0 -0 tables",
+            "A truncated; M protected, got ACCERR, read 8; +0 -1 pages; +0 -0 tables",
+        ],
+        ..scenario(
+            "mprotect-truncate",
+            "a page that truncation has taken away, but not yet flushed, is not written once the right has gone",
         )
     },
     Scenario {

@@ -178,6 +178,7 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::HugetlbUnmapped, by("hugetlb-cow-unmaps", "D38")),
     (Variant::HugetlbFlush, by("hugetlb-cow-flush", "D35")),
     (Variant::HugetlbUnmapFlush, by("hugetlb-cow-unmaps", "D35")),
+    (Variant::HugetlbProtFlush, by("mprotect-hugetlb", "D35")),
     (Variant::OEntireMapcount, never("who decides by it holds the folio lock, or changes only its own entry")),
     (Variant::OLastHugeMapping, never("who decides by it holds the folio lock, or changes only its own entry")),
     (Variant::OSetPmd, by("huge-small", "D14")),
@@ -188,6 +189,26 @@ const SHOWN: &[(Variant, Shown)] = &[
         never("whoever acts on an entry that it read without the lock takes the lock and looks again"),
     ),
     (Variant::OClearHugePte, never("the lock of the table and the flush that follows order the same")),
+    (Variant::OBegin, by("slot-reuse", "D14")),
+    (Variant::OAddHugetlb, never("who finds the folio takes its lock, or has the fault mutex, which orders the same")),
+    (Variant::OUpdatePmd, never("the lock of the table and the flush that follows order the same")),
+    (
+        Variant::OWalkHugePte,
+        never("who walks has the hugetlb lock of the VMA for writing, which faults share, or all of the mmap lock"),
+    ),
+    (Variant::OHugeWrprotect, never("the lock of the table and the flush that follows order the same")),
+    (Variant::OLeavePool, never("who looks for a folio of the pool has the fault mutex, which orders the same")),
+    (Variant::OSetOnce, by("same-pte-new-table", "O1 (whoever sees the pointer")),
+    (Variant::OGetOnce, by("same-pte-new-table", "O1 (whoever sees the pointer")),
+    (
+        Variant::ORcuEnter,
+        never("of two updates of one word the later sees the earlier; only stale loads would tell, and there it stays"),
+    ),
+    (Variant::ORcuLook, by("fault-munmap", "I1 of RCU")),
+    (Variant::ORcuLeave, by("fault-munmap", "D50")),
+    (Variant::ORcuOver, by("fault-munmap", "D50")),
+    (Variant::ORcuPublish, by("fault-munmap", "I1 of RCU")),
+    (Variant::ORcuGet, by("fault-munmap", "I1 of RCU")),
 ];
 
 /// How it is known that this is needed.

@@ -2,7 +2,7 @@
 
 use crate::mm::{LockedTable, Mm};
 use crate::phys::{CpuId, Pfn};
-use crate::platform::{Platform, enter};
+use crate::platform::{Platform, enter, remark};
 use crate::x86::VirtAddr;
 
 use super::collapser::Collapser;
@@ -31,6 +31,7 @@ impl<P: Platform> Isolated<'_, P> {
         let suitable = || is_refcount_suitable(self.mm, head).then_some(()).ok_or(NotCollapsed::PageCount);
         let off_list = |()| self.mm.memory().isolate_lru(head).then_some(()).ok_or(NotCollapsed::DelPageLru);
         suitable().and_then(off_list).inspect_err(|_| lock.unlock())?;
+        remark::<P>(format_args!("page {head} is isolated: locked, and off its list"));
         self.heads.push(head);
         Ok(())
     }

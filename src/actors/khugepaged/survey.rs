@@ -4,7 +4,7 @@
 
 use crate::mm::{CowReuse, Mm};
 use crate::phys::{Mapping, Pfn};
-use crate::platform::{Platform, Variant, recheck};
+use crate::platform::{Platform, Variant, recheck, remark};
 use crate::x86::{EntryFlags, PteVal};
 
 use super::collapser::Collapser;
@@ -63,6 +63,10 @@ impl<'m, P: Platform> Survey<'m, P> {
 
     /// What all of them come to. Of entries that are not present somebody has counted `unmapped`.
     pub(super) fn conclude(&self, unmapped: usize) -> Result<(), NotCollapsed> {
+        let Self { none_or_zero, shared, writable, referenced, .. } = self;
+        remark::<P>(format_args!(
+            "none or zero: {none_or_zero}, shared: {shared}, writable: {writable}, referenced: {referenced}"
+        ));
         if self.writable == 0 {
             return Err(NotCollapsed::PageRo);
         }

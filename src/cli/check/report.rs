@@ -5,16 +5,19 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::failure::{Detail, ReplayToken, Subject, WIDTH, wrap};
+use crate::failure::{Detail, ReplayToken, Subject, WIDTH};
 use crate::oracle::Evaluated;
 use crate::platform::interleaved::Frontier;
 use crate::platform::{Extent, PctBound, Variant};
 use crate::scenario::{CheckReport, Scenario, TriedBound, Verdict};
 
 use super::super::numbers::{about, percent};
-use super::super::output::line;
+use super::super::output::{line, paragraph};
 use super::super::{Exit, failing};
 use super::Checked;
+
+/// Where a paragraph below the line of a scenario begins, and how far what is continued hangs.
+const BELOW: (usize, usize) = (4, 2);
 
 /// How it is printed.
 pub(super) struct Style {
@@ -90,8 +93,8 @@ impl Style {
         match &report.verdict {
             Verdict::Holds | Verdict::HoldsPartly | Verdict::Stopped => {}
             Verdict::Violated(words) => {
-                paragraph(&format!("claim: {}", scenario.claim));
-                paragraph(&format!("found: {words}"));
+                paragraph(&format!("claim: {}", scenario.claim), BELOW);
+                paragraph(&format!("found: {words}"), BELOW);
                 let again = format!("    in execution {}; again: {} {}", report.executions, self.again, scenario.name);
                 let fits = again.len() <= WIDTH;
                 line(format_args!("{}", if fits { again } else { again.replacen("again: ", "again:\n      ", 1) }));
@@ -140,20 +143,6 @@ impl Style {
             (0, _) => self.undecided,
             _ => Exit::Violated,
         }
-    }
-}
-
-/// Some lines below that of the scenario.
-fn paragraph(words: &str) {
-    for words in words.lines() {
-        // A report of several lines keeps its shape.
-        if words.chars().count() <= WIDTH - 4 {
-            line(format_args!("{}", format!("    {words}").trim_end()));
-            continue;
-        }
-        let indent = (words.len() - words.trim_start().len()).min(WIDTH / 2);
-        let wrapped = wrap(words, WIDTH - 4 - indent, 2);
-        wrapped.iter().for_each(|words| line(format_args!("    {:indent$}{words}", "")));
     }
 }
 

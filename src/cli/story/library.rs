@@ -5,9 +5,9 @@ use crate::phys::PhysConfig;
 
 use super::plot::{End, Story, aftermath};
 use super::stage::{MEMORY, Stage};
-use super::{entry, files, huge, hugetlb, memory};
+use super::{collapse, entry, files, huge, hugetlb, memory, mprotect};
 
-/// A story of the library: a few lines of set-up, and one access.
+/// A story of the library: a few lines of set-up, what the kernel does before, if that is told, and one access.
 pub(in crate::cli) struct Tale {
     /// Its name.
     pub(in crate::cli) name: &'static str,
@@ -42,7 +42,8 @@ pub(super) const fn with_limit(memcg_limit_pages: u64, tale: Tale) -> Tale {
 /// All of them, in the order in which they read best.
 pub(in crate::cli) fn tales() -> impl Iterator<Item = &'static Tale> {
     let huge = huge::TALES.iter().chain(hugetlb::TALES);
-    memory::TALES.iter().chain(huge).chain(files::TALES).chain(entry::TALES)
+    let changes = mprotect::TALES.iter().chain(collapse::TALES);
+    memory::TALES.iter().chain(huge).chain(files::TALES).chain(changes).chain(entry::TALES)
 }
 
 /// The tale of this name.
@@ -94,7 +95,7 @@ mod tests {
     }
 
     /// The fault path as it is documented, by the names of its functions: 6.8 to 6.12, from the exception down, then
-    /// what only 4.4 has.
+    /// what only 4.4 has; then `mprotect`, and a collapse.
     #[rustfmt::skip]
     const DOCUMENTED: &[&str] = &[
         "exc_page_fault", "handle_page_fault", "do_kern_addr_fault", "do_user_addr_fault", "emulate_vsyscall",
@@ -128,6 +129,12 @@ mod tests {
         "numa_migrate_check", "migrate_misplaced_folio", "numa_rebuild_single_mapping",
         "transparent_hugepage_enabled", "pmd_trans_splitting", "__pte_alloc", "wait_split_huge_page",
         "pte_offset_map", "page_add_new_anon_rmap", "lru_cache_add_inactive_or_unevictable", "set_pte_at",
+        "do_mprotect_pkey", "mprotect_fixup", "tlb_gather_mmu", "change_protection", "change_pmd_range",
+        "change_pte_range", "can_change_pte_writable", "change_huge_pmd", "hugetlb_change_protection",
+        "tlb_finish_mmu", "khugepaged_scan_mm_slot", "madvise_collapse", "hpage_collapse_scan_pmd",
+        "hugepage_vma_revalidate", "collapse_huge_page", "alloc_charge_folio", "find_pmd_or_thp_or_none",
+        "__collapse_huge_page_swapin", "check_pmd_still_valid", "pmdp_collapse_flush",
+        "__collapse_huge_page_isolate", "__collapse_huge_page_copy",
     ];
 
     const PAGE: &str = include_str!("../../../docs/functions.md");

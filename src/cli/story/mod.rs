@@ -1,12 +1,14 @@
 //! One fault, set up, run on the code that the checkers run, and told.
 
 mod call;
+mod collapse;
 mod entry;
 mod files;
 mod huge;
 mod hugetlb;
 mod library;
 mod memory;
+mod mprotect;
 mod plot;
 mod render;
 mod stage;

@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::call::Calls;
-use super::render::{Chapter, render};
+use super::render::{Cause, Chapter, render};
 use super::stage::File;
 use crate::mm::{
     AddressSpace, Ending, Generation, HugeAdvice, MapError, MapFlags, MapRequest, Mm, MmError, OpenFile, OpenMode,
@@ -165,7 +165,7 @@ impl Story {
         let mut completion = Completion::Done(None);
         for instruction in instructions(address, &plot.access) {
             completion = Process::new(&mm, &task).execute(Mode::User, instruction);
-            chapters.push(Chapter { instruction, events: platform::Story::take() });
+            chapters.push(Chapter { cause: Cause::Instruction(instruction), events: platform::Story::take() });
             if matches!(completion, Completion::Ended(_)) {
                 break;
             }

@@ -13,12 +13,24 @@ const G: Geometry = P::GEOMETRY;
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// One instruction and what it caused.
+/// A part of a story: what caused it, and what came of it.
 #[derive(Debug)]
 pub(super) struct Chapter {
-    pub(super) instruction: Instruction,
+    pub(super) cause: Cause,
     pub(super) events: Vec<Event>,
 }
+
+/// What begins a part of a story.
+#[derive(Debug)]
+pub(super) enum Cause {
+    /// An instruction, which may fault.
+    Instruction(Instruction),
+    /// A system call, or a thread of the kernel: the first function says what it is.
+    Call,
+}
+
+/// So often the same remarks are made in a row before they are told only once.
+const MANY: usize = 4;
 
 pub(super) fn render(story: &Story, out: &mut Formatter<'_>) -> fmt::Result {
     let mut head = story.head.iter();
@@ -43,18 +55,25 @@ pub(super) fn render(story: &Story, out: &mut Formatter<'_>) -> fmt::Result {
 }
 
 fn tell_chapter(chapter: &Chapter, out: &mut Formatter<'_>) -> fmt::Result {
-    if !faults(&chapter.events) {
-        return writeln!(out, "{}: no fault", chapter.instruction);
+    match &chapter.cause {
+        Cause::Instruction(instruction) if !faults(&chapter.events) => writeln!(out, "{instruction}: no fault"),
+        Cause::Instruction(_) => tell_events(&chapter.events, out),
+        Cause::Call => {
+            tell_events(&chapter.events, out)?;
+            writeln!(out)
+        }
     }
+}
+
+fn tell_events(mut events: &[Event], out: &mut Formatter<'_>) -> fmt::Result {
     let mut open: Vec<&str> = Vec::new();
-    let mut events = chapter.events.iter().peekable();
-    while let Some(event) = events.next() {
+    while let Some((event, mut rest)) = events.split_first() {
         let indent = "  ".repeat(open.len());
         match event {
             Event::Enter { function, arguments } => {
                 write!(out, "{indent}{BOLD}{function}{BOLD:#}({arguments})")?;
-                if let Some(Event::Leave { result }) = events.peek() {
-                    events.next();
+                if let Some((Event::Leave { result }, after)) = rest.split_first() {
+                    rest = after;
                     writeln!(out, "{}", returned(result))?;
                 } else {
                     writeln!(out)?;
@@ -65,10 +84,38 @@ fn tell_chapter(chapter: &Chapter, out: &mut Formatter<'_>) -> fmt::Result {
                 let function = open.pop().expect("every leave has its enter");
                 writeln!(out, "{}{function}{}", "  ".repeat(open.len()), returned(result))?;
             }
-            Event::Remark(words) => writeln!(out, "{indent}{DIM}- {words}{DIM:#}")?,
+            Event::Remark(words) => match repeated(events) {
+                Some((lines, times)) => {
+                    remarks(&events[..lines]).try_for_each(|words| writeln!(out, "{indent}{DIM}- {words}{DIM:#}"))?;
+                    let these = if lines == 1 { "this line" } else { &format!("these {lines} lines") };
+                    writeln!(out, "{indent}{DIM}- {these} {} times more{DIM:#}", times - 1)?;
+                    rest = &events[lines * times..];
+                }
+                None => writeln!(out, "{indent}{DIM}- {words}{DIM:#}")?,
+            },
         }
+        events = rest;
     }
     Ok(())
+}
+
+/// How many remarks the events begin with that come again and again, and how often, if that is often: a loop over the
+/// entries of a table need not be told 512 times.
+fn repeated(events: &[Event]) -> Option<(usize, usize)> {
+    (1..=4).find_map(|lines| {
+        let first = events.get(..lines)?;
+        if remarks(first).count() < lines {
+            return None;
+        }
+        let same = |again: &&[Event]| remarks(again).eq(remarks(first)) && again.len() == lines;
+        let times = events.chunks(lines).take_while(same).count();
+        (times >= MANY).then_some((lines, times))
+    })
+}
+
+/// What is remarked in these events, up to the first that is something else.
+fn remarks(events: &[Event]) -> impl Iterator<Item = &String> {
+    events.iter().map_while(|event| if let Event::Remark(words) = event { Some(words) } else { None })
 }
 
 fn returned(result: &str) -> String {
@@ -133,4 +180,42 @@ fn names(flags: EntryFlags) -> String {
 fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Told(Vec<Event>);
+
+    impl fmt::Display for Told {
+        fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+            tell_events(&self.0, formatter)
+        }
+    }
+
+    fn told(words: &str) -> String {
+        let remark = |word: &str| Event::Remark(word.to_owned());
+        let told = Told(words.split(' ').map(remark).collect()).to_string();
+        anstream::adapter::strip_str(&told).to_string()
+    }
+
+    #[test]
+    fn what_is_remarked_four_times_in_a_row_is_told_once() {
+        assert_eq!(told("a a a b"), "- a\n- a\n- a\n- b\n");
+        assert_eq!(told("a a a a b"), "- a\n- this line 3 times more\n- b\n");
+        assert_eq!(told("x a b a b a b a b a"), "- x\n- a\n- b\n- these 2 lines 3 times more\n- a\n");
+    }
+
+    #[test]
+    fn what_lies_in_different_functions_is_not_the_same() {
+        let mut events = Vec::new();
+        for _ in 0..4 {
+            events.push(Event::Enter { function: "f", arguments: String::new() });
+            events.push(Event::Remark("a".to_owned()));
+            events.push(Event::Leave { result: String::new() });
+        }
+        let told = Told(events).to_string();
+        assert_eq!(anstream::adapter::strip_str(&told).to_string(), "f()\n  - a\nf returns\n".repeat(4));
+    }
 }

@@ -9,7 +9,7 @@ use crate::platform::{self, Arc};
 use crate::x86::{Completion, Instruction, Machine, Mode, VirtAddr};
 
 use super::call::Calls;
-use super::render::Chapter;
+use super::render::{Cause, Chapter};
 
 pub(super) type P = platform::Story;
 
@@ -143,8 +143,33 @@ impl Stage {
     pub(super) fn tell(&mut self, mode: Mode, instruction: Instruction) {
         platform::Story::take();
         let completion = Process::new(&self.mm, &self.task).execute(mode, instruction);
-        self.chapters.push(Chapter { instruction, events: platform::Story::take() });
+        self.add_chapter(Cause::Instruction(instruction));
         self.last = Some((instruction, completion));
+    }
+
+    /// What the kernel does before the access that the story is about.
+    pub(super) fn tell_call(&mut self, act: impl FnOnce(&Mm<P>, &Task)) {
+        platform::Story::take();
+        act(&self.mm, &self.task);
+        self.add_chapter(Cause::Call);
+    }
+
+    /// The same, and when it has come to a function, somebody else acts.
+    pub(super) fn tell_call_interrupted(
+        &mut self,
+        words: &str,
+        (at, other): (&'static str, impl FnOnce(&Mm<P>) + Send),
+        act: impl FnOnce(&Mm<P>, &Task),
+    ) {
+        self.say(&format!("in between: {words}"));
+        platform::Story::take();
+        let (mm, task) = (&self.mm, &self.task);
+        platform::Story::interrupted(|| act(mm, task), at, || other(mm));
+        self.add_chapter(Cause::Call);
+    }
+
+    fn add_chapter(&mut self, cause: Cause) {
+        self.chapters.push(Chapter { cause, events: platform::Story::take() });
     }
 
     /// A user's access to a page while somebody else is in the middle of something.
@@ -186,7 +211,7 @@ impl Stage {
         let (mm, task) = (&self.mm, &self.task);
         let mut completion = None;
         run(mm, &mut || completion = Some(Process::new(mm, task).execute(Mode::User, instruction)));
-        self.chapters.push(Chapter { instruction, events: platform::Story::take() });
+        self.add_chapter(Cause::Instruction(instruction));
         self.last = completion.map(|completion| (instruction, completion));
     }
 
@@ -195,7 +220,7 @@ impl Stage {
         platform::Story::take();
         let process = || Process::new(&self.mm, &self.task).execute(mode, instruction);
         let completion = self.task.with_faults_disabled(process);
-        self.chapters.push(Chapter { instruction, events: platform::Story::take() });
+        self.add_chapter(Cause::Instruction(instruction));
         self.last = Some((instruction, completion));
     }
 

@@ -254,7 +254,8 @@ impl<P: Platform> AddressSpace<P> {
         assert!(page.folio().lock().try_lock(), "nobody else knows a folio that was just taken from the pool");
         page.get();
         // ORDER O1: publishes the folio; pairs with `peek`.
-        let added = self.slots[index as usize].compare_exchange(0, Slot::small(folio), Ordering::AcqRel);
+        let order = ordering::<P>(Variant::OAddHugetlb, Ordering::AcqRel);
+        let added = self.slots[index as usize].compare_exchange(0, Slot::small(folio), order);
         assert!(added.is_ok(), "the fault mutex lets one fault at a time add page {index} to file {}", self.id.0);
     }
 

@@ -139,7 +139,8 @@ impl<'m, P: Platform> LockedPmd<'m, P> {
     pub fn update(&mut self, change: impl Fn(PmdVal) -> PmdVal) -> PmdVal {
         let mut old = self.get();
         // ORDER O2: a locked update, as hardware's own.
-        while let Err(now) = self.mm.entry(self.at).compare_exchange(old.bits(), change(old).bits(), Ordering::AcqRel) {
+        let order = ordering::<P>(Variant::OUpdatePmd, Ordering::AcqRel);
+        while let Err(now) = self.mm.entry(self.at).compare_exchange(old.bits(), change(old).bits(), order) {
             old = PmdVal::from_bits(now);
         }
         remark::<P>(format_args!("{}[{}] = {}", level_name(self.at.level), self.at.index, change(old)));

@@ -33,7 +33,7 @@ pub(super) fn hugetlb_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address:
     while at.level > 2 {
         // ORDER O1: pairs with `link_table`.
         let entry = TableVal::from_bits(
-            memory.word(at.table, at.index).load(ordering::<P>(Variant::OReadHugePte, Ordering::Acquire)),
+            memory.word(at.table, at.index).load(ordering::<P>(Variant::OWalkHugePte, Ordering::Acquire)),
         );
         at = EntryAt::of::<P>(entry.target()?, at.level - 1, address);
     }
@@ -43,7 +43,8 @@ pub(super) fn hugetlb_walk<P: Platform>(memory: &PhysMem<P>, root: Pfn, address:
 /// Reads an entry without the lock (`huge_ptep_get`).
 pub(super) fn peek<P: Platform>(memory: &PhysMem<P>, at: EntryAt) -> PmdVal {
     // ORDER O1: pairs with `set`.
-    PmdVal::from_bits(memory.word(at.table, at.index).load(Ordering::Acquire))
+    let order = ordering::<P>(Variant::OReadHugePte, Ordering::Acquire);
+    PmdVal::from_bits(memory.word(at.table, at.index).load(order))
 }
 
 /// An entry whose table is locked (`huge_pte_lock`).
@@ -117,7 +118,8 @@ impl<'m, P: Platform> HugePteLock<'m, P> {
             let new = old.write_protected();
             let word = self.memory.word(self.at.table, self.at.index);
             // ORDER O2: a locked update, as hardware's own.
-            match word.compare_exchange(old.bits(), new.bits(), Ordering::AcqRel) {
+            let order = ordering::<P>(Variant::OHugeWrprotect, Ordering::AcqRel);
+            match word.compare_exchange(old.bits(), new.bits(), order) {
                 Ok(_) => {
                     self.tell(new);
                     return new;

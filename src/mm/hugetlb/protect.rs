@@ -7,9 +7,9 @@
 //! Not modelled: entries under migration, since nobody moves such a page.
 
 use crate::mm::mm_struct::Mm;
-use crate::mm::tlb_flush::flush_tlb_range;
+use crate::mm::tlb_flush::{Owed, flush_tlb_range};
 use crate::mm::vma::Vma;
-use crate::platform::{Platform, enter};
+use crate::platform::{Platform, Variant, enter, lacks};
 use crate::x86::VirtAddr;
 
 use super::huge_pte::{HugePteLock, hugetlb_walk};
@@ -21,22 +21,27 @@ pub fn hugetlb_change_protection<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, (start, 
     enter::<P>("hugetlb_change_protection", format_args!("{start}-{end}")).run(
         || {
             hugetlb_zap(vma, || {
+                let mut owed = Owed::new(mm);
                 let size = P::GEOMETRY.huge_page_size() as usize;
                 for address in (start.bytes()..end.bytes()).step_by(size).map(VirtAddr::user) {
-                    change_one(mm, vma, address);
+                    change_one(mm, vma, address, &mut owed);
                 }
-                flush_tlb_range(mm, (start, end));
+                if !lacks::<P>(Variant::HugetlbProtFlush) {
+                    flush_tlb_range(mm, (start, end));
+                }
+                owed.assert_paid("hugetlb_change_protection");
             });
         },
         |()| String::new(),
     );
 }
 
-fn change_one<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr) {
+fn change_one<P: Platform>(mm: &Mm<P>, vma: &Vma<P>, address: VirtAddr, owed: &mut Owed<'_, P>) {
     let Some(at) = hugetlb_walk(mm.memory(), mm.pgd(), address) else { return };
     let mut entry = HugePteLock::lock(mm.memory(), at);
     if entry.get().is_huge() {
-        let old = entry.clear();
-        entry.set(old.modified(vma.page_prot()));
+        let changed = entry.clear().modified(vma.page_prot());
+        entry.set(changed);
+        owed.lowered(at.range::<P>(), changed.flags());
     }
 }
