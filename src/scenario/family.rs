@@ -54,14 +54,13 @@ pub(super) fn act<P: Platform>(world: &World<P>, task: &Task, op: Op, carried: &
     if matches!(op, Op::MapFile(_) | Op::Truncate { .. }) {
         return file_ops::perform(world, task, op, &mut carried.parent);
     }
-    let (mm, op, log) = match op {
-        Op::InChild(op) => (world.child(), *op, &mut carried.child),
-        op => (&world.mm, op, &mut carried.parent),
+    let (mm, op, log) = if let Op::InChild(op) = op {
+        (world.child(), *op, &mut carried.child)
+    } else {
+        (&world.mm, op, &mut carried.parent)
     };
-    match op {
-        Op::Poke { .. } | Op::Vmsplice { .. } | Op::ReadPipe => {
-            reference_ops::perform(mm, task, op, &mut carried.pipe, log)
-        }
-        op => perform(mm, task, op, log),
+    if let Op::ByReference(op) = op {
+        return reference_ops::perform(mm, task, op, &mut carried.pipe, log);
     }
+    perform(mm, task, op, log)
 }
