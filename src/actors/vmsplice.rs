@@ -52,3 +52,55 @@ pub fn vmsplice<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr) -> Resu
         |result| result.as_ref().map_or_else(|error| format!("-{error:?}"), |_| "8".to_owned()),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::{change_prot_numa, munmap};
+    use crate::mm::{Generation, Placement, Process, Protection, mmap};
+    use crate::phys::{Pfn, PhysConfig};
+    use crate::platform::{Arc, Native, X86_64};
+    use crate::x86::{Instruction, Machine, Mode};
+
+    type P = Native<X86_64>;
+
+    const CPU: CpuId = CpuId::new(0);
+    const PAGE: VirtAddr = VirtAddr::user(0x3000);
+
+    /// An address space with one page, which holds a 7.
+    fn mm(generation: Generation) -> Mm<P> {
+        let machine = Machine::boot(&PhysConfig::linux(Pfn::truncate(0x1000), 256, 1)).expect("a little memory");
+        let mm = Mm::new(Arc::new(machine), generation, CPU).expect("a frame for the root table");
+        let rights = Protection::READ | Protection::WRITE;
+        mmap(&mm, Placement::Fixed(PAGE), 0x1000, rights).expect("an empty address space");
+        let _done = Process::new(&mm, &Task::new(CPU)).execute(Mode::User, Instruction::store(PAGE, 7));
+        mm
+    }
+
+    #[test]
+    fn a_reference_keeps_a_page_that_nobody_maps() {
+        let (mm, task) = (mm(Generation::G6), Task::new(CPU));
+        let buffer = vmsplice(&mm, &task, PAGE).expect("it is mapped");
+        let page = mm.memory().page(buffer.page.pfn());
+        munmap(&mm, CPU, PAGE, 0x1000).expect("it is mapped");
+        mm.memory().drain_lru_batches(CPU);
+        assert_eq!((page.refcount(), page.mapcount()), (1, 0));
+        assert_eq!(buffer.read(mm.memory(), CPU), 7);
+        assert_eq!(page.refcount(), 0);
+    }
+
+    #[test]
+    fn only_4_4_faults_a_numa_mark_away_and_not_for_a_debugger() {
+        for (generation, flags, faults) in [
+            (Generation::G2, GupFlags::empty(), 1),
+            (Generation::G2, GupFlags::FORCE, 0),
+            (Generation::G6, GupFlags::empty(), 0),
+        ] {
+            let (mm, task) = (mm(generation), Task::new(CPU));
+            change_prot_numa(&mm, CPU, PAGE, 0x1000);
+            let page = get_user_page(&mm, &task, PAGE, flags).expect("it is mapped");
+            assert_eq!(task.counts().calls, faults, "{generation}, {flags:?}");
+            page.put(mm.memory(), CPU);
+        }
+    }
+}

@@ -228,8 +228,8 @@ impl<'m, P: Platform> Request<'m, P> {
         !(entry.is_prot_none() && faults)
     }
 
-    /// Whether the page may be written to, though perhaps not through the entry (`can_follow_write_pte`): a forced write
-    /// needs a copy that is this process's own.
+    /// Whether the page may be written to, though perhaps not through the entry (`can_follow_write_pte`): a forced
+    /// write needs a copy that is this process's own.
     fn can_follow_write(&self, vma: &Vma<P>, entry: PteVal, page: Option<Pfn>) -> bool {
         if entry.is_writable() {
             return true;
@@ -314,10 +314,10 @@ fn tell_page(result: &Result<Option<UserPage>, GupError>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mm::{MapFlags, MapRequest, Placement, Process, Protection, Signals, do_mmap, mmap};
+    use crate::mm::{MapFlags, MapRequest, Placement, Protection, Signals, do_mmap, mmap};
     use crate::phys::PhysConfig;
     use crate::platform::{Arc, Native, Ordering, X86_64};
-    use crate::x86::{Instruction, Machine, Mode};
+    use crate::x86::Machine;
 
     type P = Native<X86_64>;
 
@@ -379,43 +379,11 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_keeps_a_page_that_nobody_maps() {
-        let (mm, task) = (mm(Generation::G6, 1024), Task::new(CPU));
-        let _done = Process::new(&mm, &task).execute(Mode::User, Instruction::store(WRITE, 7));
-        let page = get_user_page(&mm, &task, WRITE, GupFlags::empty()).expect("it is mapped");
-        let pfn = page.pfn();
-        crate::actors::munmap(&mm, CPU, WRITE, 0x1000).expect("it is mapped");
-        mm.memory().drain_lru_batches(CPU);
-        assert_eq!((mm.memory().page(pfn).refcount(), mm.memory().page(pfn).mapcount()), (1, 0));
-        // ORDER none: one thread.
-        assert_eq!(mm.memory().word(pfn, 0).load(Ordering::Relaxed), 7);
-        page.put(mm.memory(), CPU);
-        assert_eq!(mm.memory().page(pfn).refcount(), 0);
-    }
-
-    #[test]
     fn there_may_be_no_memory_and_no_time() {
         let mm = mm(Generation::G6, 1024);
         let dying = Task::new(CPU).with_signals(Signals::Pending(Signal::Fatal));
         assert_eq!(get_user_page(&mm, &dying, READ, GupFlags::empty()).err(), Some(GupError::Killed));
         while mm.memory().alloc_page(CPU, crate::phys::PageState::User).is_ok() {}
         assert_eq!(got(&mm, WRITE, GupFlags::WRITE), Err(GupError::OutOfMemory));
-    }
-
-    #[test]
-    fn only_4_4_faults_a_numa_mark_away_and_not_for_a_debugger() {
-        for (generation, flags, faults) in [
-            (Generation::G2, GupFlags::empty(), 1),
-            (Generation::G2, GupFlags::FORCE, 0),
-            (Generation::G6, GupFlags::empty(), 0),
-        ] {
-            let (mm, task) = (mm(generation, 1024), Task::new(CPU));
-            let _done = Process::new(&mm, &task).execute(Mode::User, Instruction::store(WRITE, 7));
-            crate::actors::change_prot_numa(&mm, CPU, WRITE, 0x1000);
-            let debugger = Task::new(CPU);
-            let page = get_user_page(&mm, &debugger, WRITE, flags).expect("it is mapped");
-            assert_eq!(debugger.counts().calls, faults, "{generation}, {}", words(flags));
-            page.put(mm.memory(), CPU);
-        }
     }
 }

@@ -179,25 +179,8 @@ pub enum Op {
         /// What is stored.
         value: u64,
     },
-    /// A debugger's store of a whole word, whatever rights the mapping gives (a write to `/proc/PID/mem`).
-    Poke {
-        /// The page.
-        page: u64,
-        /// The word of it.
-        word: u64,
-        /// What is stored.
-        value: u64,
-    },
-    /// The actor's pipe gets a reference to a page (`vmsplice`).
-    Vmsplice {
-        /// The page.
-        page: u64,
-        /// The word of it that will be read.
-        word: u64,
-    },
-    /// What came first into the actor's pipe is read, and the page let go. The actor does it in the process in which it
-    /// filled the pipe, and leaves nothing in it.
-    ReadPipe,
+    /// Something that is done to a page by a reference to it.
+    ByReference(ByReference),
     /// A user's load of a whole word.
     Read {
         /// The page.
@@ -327,6 +310,30 @@ pub enum Op {
     },
 }
 
+/// Something that is done to a page by a reference to it, whoever maps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByReference {
+    /// A debugger's store of a whole word, whatever rights the mapping gives (a write to `/proc/PID/mem`).
+    Poke {
+        /// The page.
+        page: u64,
+        /// The word of it.
+        word: u64,
+        /// What is stored.
+        value: u64,
+    },
+    /// The actor's pipe gets a reference to a page (`vmsplice`).
+    Vmsplice {
+        /// The page.
+        page: u64,
+        /// The word of it that will be read.
+        word: u64,
+    },
+    /// What came first into the actor's pipe is read, and the page let go. The actor does it in the process in which it
+    /// filled the pipe, and leaves nothing in it.
+    ReadPipe,
+}
+
 /// A store of `value` to a word.
 pub const fn write(page: u64, word: u64, value: u64) -> Op {
     Op::Write { page, word, value }
@@ -339,12 +346,17 @@ pub const fn copy_to_user(page: u64, word: u64, value: u64) -> Op {
 
 /// A debugger's store of `value` to a word.
 pub const fn poke(page: u64, word: u64, value: u64) -> Op {
-    Op::Poke { page, word, value }
+    Op::ByReference(ByReference::Poke { page, word, value })
 }
 
 /// A page goes into the actor's pipe; the word of it will be read.
 pub const fn vmsplice(page: u64, word: u64) -> Op {
-    Op::Vmsplice { page, word }
+    Op::ByReference(ByReference::Vmsplice { page, word })
+}
+
+/// What came first into the actor's pipe is read.
+pub const fn read_pipe() -> Op {
+    Op::ByReference(ByReference::ReadPipe)
 }
 
 /// A load of a word.

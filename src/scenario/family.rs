@@ -59,9 +59,8 @@ pub(super) fn act<P: Platform>(world: &World<P>, task: &Task, op: Op, carried: &
     } else {
         (&world.mm, op, &mut carried.parent)
     };
-    if matches!(op, Op::Poke { .. } | Op::Vmsplice { .. } | Op::ReadPipe) {
-        reference_ops::perform(mm, task, op, &mut carried.pipe, log)
-    } else {
-        perform(mm, task, op, log)
+    if let Op::ByReference(op) = op {
+        return reference_ops::perform(mm, task, op, &mut carried.pipe, log);
     }
+    perform(mm, task, op, log)
 }

@@ -21,9 +21,7 @@ fn file_of(op: &Op) -> Option<&'static FileSpec> {
         Op::InChild(op) | Op::On { op, .. } => file_of(op),
         Op::Write { .. }
         | Op::CopyToUser { .. }
-        | Op::Poke { .. }
-        | Op::Vmsplice { .. }
-        | Op::ReadPipe
+        | Op::ByReference(_)
         | Op::Read { .. }
         | Op::Peek { .. }
         | Op::Execute { .. }

@@ -6,7 +6,7 @@ use crate::oracle::Sharing;
 
 use super::definition::{
     Actor, DISK, FileMap, LoomReach, Op, READ_WRITE, Scenario, ShapeName, TWO_PAGES, VmaSpec, collapse, dontneed,
-    in_child, migrate, mprotect, munmap, poke, read, stock_huge, vmsplice, write,
+    in_child, migrate, mprotect, munmap, poke, read, read_pipe, stock_huge, vmsplice, write,
 };
 
 /// A private mapping of a file's pages that may not be written to.
@@ -53,7 +53,7 @@ const fn scenario(name: &'static str, claim: &'static str) -> Scenario {
 const WRITTEN: &[Op] = &[write(0, 0, 9)];
 
 const POKE: &[Op] = &[poke(0, 0, 1)];
-const PIPE: &[Op] = &[vmsplice(0, 0), Op::ReadPipe];
+const PIPE: &[Op] = &[vmsplice(0, 0), read_pipe()];
 
 /// A debugger, and who is in its way.
 const fn poked_against(ops: &'static [Op]) -> [Actor; 2] {
@@ -178,7 +178,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[write(0, 0, 9), Op::Fork],
         actors: &[
             Actor { name: "A", ops: &[write(0, 0, 1)] },
-            Actor { name: "C", ops: &[in_child(&vmsplice(0, 0)), in_child(&munmap(0, 2)), in_child(&Op::ReadPipe)] },
+            Actor { name: "C", ops: &[in_child(&vmsplice(0, 0)), in_child(&munmap(0, 2)), in_child(&read_pipe())] },
         ],
         outcomes: &[
             "A wrote; C spliced, unmapped, piped 9; page 0 is A's; +1 -1 pages; +0 -1 tables",

@@ -52,9 +52,9 @@ mod vma_lock;
 pub use answer::{Answer, LockFinding};
 pub use check::{CheckReport, Engine, TriedBound, UNDECLARED, Verdict, check, check_part, check_without, replay};
 pub use definition::{
-    Actor, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, clear_refs, collapse,
-    copy_to_user, dontneed, execute, in_child, madvise_collapse, map_anonymous, map_file, mark_numa, migrate, mprotect,
-    munmap, peek, poke, read, stock_huge, stock_hugetlb, truncate, vmsplice, write,
+    Actor, ByReference, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, clear_refs,
+    collapse, copy_to_user, dontneed, execute, in_child, madvise_collapse, map_anonymous, map_file, mark_numa, migrate,
+    mprotect, munmap, peek, poke, read, read_pipe, stock_huge, stock_hugetlb, truncate, vmsplice, write,
 };
 pub use left::{BadLeft, Left};
 pub use library::library;

@@ -7,7 +7,7 @@ use crate::mm::{Mm, Task};
 use crate::oracle::{GhostEvent, GhostLog};
 use crate::platform::Platform;
 
-use super::definition::Op;
+use super::definition::ByReference;
 use super::world::{refused, word_address};
 
 /// A task's pipe: what it holds, and since when.
@@ -15,29 +15,37 @@ use super::world::{refused, word_address};
 pub(super) struct Pipe(VecDeque<(u64, PipeBuffer)>);
 
 /// Does one operation; returns what came out in words, and logs what it did to memory.
-///
-/// # Panics
-/// If it is none of these operations.
-pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, pipe: &mut Pipe, log: &mut GhostLog) -> String {
+pub(super) fn perform<P: Platform>(
+    mm: &Mm<P>,
+    task: &Task,
+    op: ByReference,
+    pipe: &mut Pipe,
+    log: &mut GhostLog,
+) -> String {
     let machine = mm.machine();
     let began = machine.tick();
-    if let Op::Poke { page, word, value } = op {
-        let address = word_address::<P>(page, word);
-        return actors::poke_remote_vm(mm, task, address, value).map_or_else(refused, |stored| {
-            log.push(GhostEvent::StoredByReference(address, value), (began, stored));
-            "poked".to_owned()
-        });
+    match op {
+        ByReference::Poke { page, word, value } => {
+            let address = word_address::<P>(page, word);
+            actors::poke_remote_vm(mm, task, address, value).map_or_else(refused, |stored| {
+                log.push(GhostEvent::StoredByReference(address, value), (began, stored));
+                "poked".to_owned()
+            })
+        }
+        ByReference::Vmsplice { page, word } => {
+            actors::vmsplice(mm, task, word_address::<P>(page, word)).map_or_else(refused, |buffer| {
+                pipe.0.push_back((began, buffer));
+                "spliced".to_owned()
+            })
+        }
+        ByReference::ReadPipe => match pipe.0.pop_front() {
+            None => "found an empty pipe".to_owned(),
+            Some((began, buffer)) => {
+                let address = buffer.address();
+                let value = buffer.read(machine.memory(), task.cpu());
+                log.push(GhostEvent::LoadedByReference(address, value), (began, machine.tick()));
+                format!("piped {value}")
+            }
+        },
     }
-    if let Op::Vmsplice { page, word } = op {
-        return actors::vmsplice(mm, task, word_address::<P>(page, word)).map_or_else(refused, |buffer| {
-            pipe.0.push_back((began, buffer));
-            "spliced".to_owned()
-        });
-    }
-    assert!(op == Op::ReadPipe, "{op:?} is not by reference");
-    let Some((began, buffer)) = pipe.0.pop_front() else { return "found an empty pipe".to_owned() };
-    let address = buffer.address();
-    let value = buffer.read(machine.memory(), task.cpu());
-    log.push(GhostEvent::LoadedByReference(address, value), (began, machine.tick()));
-    format!("piped {value}")
 }

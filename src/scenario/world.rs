@@ -9,7 +9,7 @@ use crate::phys::{CpuId, Pfn, PhysConfig, Purpose};
 use crate::platform::{Arc, Platform};
 use crate::x86::{Completion, Instruction, Machine, Mode, Retention, VirtAddr};
 
-use super::definition::{FileSpec, Op, Scenario, VmaSpec};
+use super::definition::{ByReference, FileSpec, Op, Scenario, VmaSpec};
 use super::file_ops::{files_of, frames_of_an_access, specs_of};
 use super::outcome::{loaded, stored};
 
@@ -127,10 +127,9 @@ fn huge_folios(op: Op) -> (usize, usize) {
 /// Users' frames that the operations can need: an access needs one at most, and so does moving a page. A copy for a
 /// debugger may be discarded before it is written to, and is made once more then.
 fn users(ops: &[Op]) -> usize {
-    let frames = |op: Op| {
-        if matches!(op, Op::Poke { .. }) { 2 } else { usize::from(op != Op::Fork && !needs_no_frame(op)) }
-    };
-    ops.iter().map(|op| frames(in_any_process(*op))).sum()
+    let ops = || ops.iter().map(|op| in_any_process(*op));
+    let pokes = ops().filter(|op| matches!(op, Op::ByReference(ByReference::Poke { .. }))).count();
+    ops().filter(|op| !needs_no_frame(*op) && *op != Op::Fork).count() + pokes
 }
 
 /// Accesses of a user's memory.
@@ -139,7 +138,7 @@ fn accesses(ops: &[Op]) -> usize {
         .map(|op| in_any_process(*op))
         .filter(|op| {
             matches!(op, Op::Write { .. } | Op::CopyToUser { .. } | Op::Read { .. } | Op::Execute { .. })
-                || matches!(op, Op::Poke { .. } | Op::Vmsplice { .. })
+                || matches!(op, Op::ByReference(ByReference::Poke { .. } | ByReference::Vmsplice { .. }))
         })
         .count()
 }
@@ -156,7 +155,14 @@ fn in_any_process(op: Op) -> Op {
 
 fn needs_no_frame(op: Op) -> bool {
     matches!(op, Op::Peek { .. } | Op::Munmap { .. } | Op::Age { .. } | Op::Dontneed { .. } | Op::MarkNuma { .. })
-        || matches!(op, Op::ExitChild | Op::ReadPipe | Op::MapFile(_) | Op::MapAnonymous { .. } | Op::Truncate { .. })
+        || matches!(
+            op,
+            Op::ExitChild
+                | Op::ByReference(ByReference::ReadPipe)
+                | Op::MapFile(_)
+                | Op::MapAnonymous { .. }
+                | Op::Truncate { .. }
+        )
         || matches!(op, Op::On { .. } | Op::Tlb(_))
         || matches!(op, Op::ClearRefs { .. } | Op::StockHuge { .. } | Op::StockHugetlb { .. } | Op::AdviseHuge { .. })
         || matches!(op, Op::Mprotect { .. } | Op::Collapse { .. })
@@ -271,7 +277,7 @@ pub(super) fn perform<P: Platform>(mm: &Mm<P>, task: &Task, op: Op, log: &mut Gh
         Op::StockHuge { .. } | Op::StockHugetlb { .. } | Op::Tlb(_) => "stocked".to_owned(),
         Op::Fork | Op::InChild(_) | Op::ExitChild | Op::On { .. } => panic!("{op:?} is not one process's"),
         Op::MapFile(_) | Op::Truncate { .. } => panic!("{op:?} concerns the files of the world"),
-        Op::Poke { .. } | Op::Vmsplice { .. } | Op::ReadPipe => panic!("{op:?} is by reference"),
+        Op::ByReference(_) => panic!("{op:?} needs what the task carries"),
         Op::MapAnonymous { page, pages, protection } => {
             let placement = Placement::Fixed(page_address::<P>(page));
             let mapped = mmap(mm, placement, pages * page_size::<P>(), protection);
