@@ -70,7 +70,8 @@ fn op_words(op: &Op) -> String {
         let file = format!("{sharing:?} file {} from its page {pgoff}", file.name);
         format!("map page {page} pages {pages} {protection:?} {file}")
     } else {
-        format!("{op:?}")
+        // What is done by a reference says so by its name.
+        format!("{op:?}").replace("ByReference", "")
     };
     let debug = told.replace(['{', '}', ':', ',', '(', ')', '"'], " ");
     debug.split_whitespace().map(spaced).collect::<Vec<_>>().join(" ")

@@ -11,7 +11,6 @@ use super::anon_vma::{Prepared, vmf_anon_prepare};
 use super::expand_stack_4_4::check_stack_guard_page;
 use super::fault_flags::FaultFlags;
 use super::generation::StackGrowth;
-use super::handle_pte_fault::writable_entry;
 use super::mm_struct::RssKind;
 use super::pte_table::{LockedTable, pte_alloc};
 use super::rmap::folio_add_new_anon_rmap;
@@ -62,7 +61,8 @@ fn map_new_page<'m, P: Platform>(vmf: Vmf<'m, P>) -> VmFault<'m, P> {
         Prepared::Retry(result) => return result,
     };
     let Ok(pfn) = alloc_anon_folio(&vmf) else { return vmf.failed(FaultError::Oom) };
-    let entry = writable_entry(&vmf, pfn);
+    let entry = PteVal::new(pfn, vmf.vma().page_prot()).with(EntryFlags::ACCESSED);
+    let entry = if vmf.vma().flags().contains(VmFlags::WRITE) { entry.dirty_and_writable() } else { entry };
     remark::<P>(format_args!("the entry will be {entry}"));
     let memory = vmf.mm.memory();
     let Some(mut table) = LockedTable::offset_map_lock(vmf.mm, vmf.pmd) else {

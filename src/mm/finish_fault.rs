@@ -13,7 +13,7 @@ use crate::x86::{EntryFlags, PteVal, VirtAddr};
 use super::RssKind;
 use super::anonymous::vmf_pte_changed;
 use super::fault_flags::FaultFlags;
-use super::handle_pte_fault::writable_entry;
+use super::handle_pte_fault::written_entry;
 use super::huge_memory::{SetPmd, do_set_pmd, is_pmd_mappable};
 use super::preallocated::PreallocatedTable;
 use super::pte_table::{LockedTable, pmdp_get_lockless, pte_alloc};
@@ -94,7 +94,7 @@ pub(super) fn finish_fault<P: Platform>(
                 Page::Copy(pfn, anon_vma) => {
                     folio_add_new_anon_rmap(vmf, pfn, anon_vma);
                     vmf.mm.memory().add_to_lru(vmf.task.cpu(), pfn);
-                    table.set(vmf.address, writable_entry(vmf, pfn));
+                    table.set(vmf.address, written_entry(vmf, pfn));
                     table.count_rss(RssKind::Anon, 1);
                 }
             }
@@ -120,7 +120,7 @@ pub(super) fn set_pte_range<P: Platform>(
                 file.mapping().assert_installable(vmf.mm, pfn, file.index(address));
             }
             let entry = match write {
-                Write::Yes => writable_entry(vmf, pfn),
+                Write::Yes => written_entry(vmf, pfn),
                 Write::No => PteVal::new(pfn, vma.page_prot()).with(EntryFlags::ACCESSED),
             };
             assert_rights(vma, entry, write);

@@ -290,7 +290,8 @@ impl<'m, P: Platform> Request<'m, P> {
     }
 
     /// A forced write has its copy now, for the moment. 4.4 notes it; without its fix it took the page for a read from
-    /// here on (I2).
+    /// here on (I2). Linux does so after the fault on a write-protected page that often comes next (`VM_FAULT_WRITE`);
+    /// here any fault counts that was handled.
     fn note_copy(&mut self, vma: &Vma<P>) {
         if !self.flags.contains(GupFlags::WRITE) || vma.flags().contains(VmFlags::WRITE) {
             return;

@@ -109,10 +109,10 @@ fn set_accessed<P: Platform>(vmf: &Vmf<'_, P>, table: &mut LockedTable<'_, P>, o
     }
 }
 
-/// An entry for a page of the VMA that may be written if the VMA may (`maybe_mkwrite(pte_mkdirty(mk_pte(...)))`).
-pub(super) fn writable_entry<P: Platform>(vmf: &Vmf<'_, P>, pfn: Pfn) -> PteVal {
-    let entry = PteVal::new(pfn, vmf.vma().page_prot()).with(EntryFlags::ACCESSED);
-    if vmf.vma().flags().contains(VmFlags::WRITE) { entry.dirty_and_writable() } else { entry }
+/// An entry for a page that was written, or is about to be, and may be written if the VMA may
+/// (`maybe_mkwrite(pte_mkdirty(mk_pte(...)))`). A debugger's page is dirty though its entry is not writable.
+pub(super) fn written_entry<P: Platform>(vmf: &Vmf<'_, P>, pfn: Pfn) -> PteVal {
+    maybe_mkwrite(vmf.vma(), PteVal::new(pfn, vmf.vma().page_prot()).with(EntryFlags::ACCESSED).dirtied())
 }
 
 /// The entry, writable if the VMA is (`maybe_mkwrite`).

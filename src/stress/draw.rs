@@ -11,8 +11,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use crate::mm::{Generation, HugeAdvice, Protection, VmFlags};
 use crate::oracle::Sharing;
 use crate::scenario::{
-    FileSpec, Op, Program, ShapeName, VmaSpec, advise_huge, age, clear_refs, copy_to_user, dontneed, execute, in_child,
-    map_anonymous, map_file, mark_numa, migrate, munmap, peek, read, stock_huge, truncate, write,
+    ByReference, FileSpec, Op, Program, ShapeName, VmaSpec, advise_huge, age, clear_refs, collapse, copy_to_user,
+    dontneed, execute, in_child, madvise_collapse, map_anonymous, map_file, mark_numa, migrate, mprotect, munmap, peek,
+    poke, read, stock_huge, truncate, write,
 };
 
 /// A program, and the page tables that it is played on.
@@ -74,7 +75,10 @@ fn program(threads: usize) -> impl Strategy<Value = Drawn> {
 fn with_values(mut drawn: Drawn) -> Drawn {
     let stores = drawn.program.threads.iter_mut().flatten().flatten();
     for (value, op) in (1..).zip(stores) {
-        if let Op::Write { value: stored, .. } | Op::CopyToUser { value: stored, .. } = op {
+        if let Op::Write { value: stored, .. }
+        | Op::CopyToUser { value: stored, .. }
+        | Op::ByReference(ByReference::Poke { value: stored, .. }) = op
+        {
             *stored = value;
         }
     }
@@ -102,7 +106,19 @@ fn usual() -> impl Strategy<Value = Op> + Clone {
         1 => page.clone().prop_map(mark_numa),
         1 => page.prop_map(migrate),
         2 => range().prop_map(|(page, pages)| dontneed(page, pages)),
+        1 => (range(), rights()).prop_map(|((page, pages), rights)| mprotect(page, pages, rights)),
     ]
+}
+
+/// What a range may be used for from now on.
+fn rights() -> impl Strategy<Value = Protection> + Clone {
+    prop_oneof![3 => Just(READ_WRITE), 1 => Just(Protection::READ)]
+}
+
+/// A debugger's store. Not where there is a child: a fork that comes between the debugger's look at a page and its
+/// store shares the page (only a pin would have it copied), and the child finds the store.
+fn poked() -> impl Strategy<Value = Op> + Clone {
+    (0..PAGES, 0..2u64).prop_map(|(page, word)| poke(page, word, 0))
 }
 
 /// Some pages in a row.
@@ -116,6 +132,7 @@ fn anonymous() -> BoxedStrategy<Ground> {
         1 => range().prop_map(|(page, pages)| munmap(page, pages)),
         1 => range().prop_map(|(page, pages)| map_anonymous(page, pages, READ_WRITE)),
         1 => range().prop_map(|(page, pages)| clear_refs(page, pages)),
+        1 => poked(),
     ];
     let operations = operations.boxed();
     let ground = move |generation| {
@@ -133,6 +150,9 @@ fn huge(threads: usize) -> BoxedStrategy<Ground> {
         1 => range().prop_map(|(page, pages)| munmap(page, pages)),
         1 => range().prop_map(|(page, pages)| map_anonymous(page, pages, READ_WRITE)),
         1 => (range(), advice).prop_map(|((page, pages), advice)| advise_huge(page, pages, advice)),
+        1 => (0..PAGES).prop_map(collapse),
+        1 => (0..PAGES).prop_map(madvise_collapse),
+        1 => poked(),
     ];
     let operations = operations.boxed();
     let ground = move |generation| {
@@ -186,6 +206,7 @@ fn files() -> BoxedStrategy<Ground> {
         10 => usual(),
         1 => (0..=2u64).prop_map(|pages| truncate(&SHARED, pages)),
         1 => (0..=2u64).prop_map(|pages| truncate(&PRIVATE, pages)),
+        1 => poked(),
     ];
     let operations = operations.boxed();
     let ground = move |()| {
@@ -229,6 +250,9 @@ mod tests {
             "MapFile",
             "Fork",
             "StockHuge",
+            "Mprotect",
+            "Collapse",
+            "ByReference",
         ] {
             assert!(
                 all.contains(&format!("{kind} ")) || all.contains(&format!("{kind}(")) || all.contains(kind),

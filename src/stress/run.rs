@@ -104,9 +104,11 @@ mod tests {
 
     #[test]
     fn what_is_removed_is_found_when_nobody_runs() {
-        // It needs no race: a fork, and a write to a page that is then taken for the writer's own.
+        // It needs no race: a fork, and a write to a page that is then taken for the writer's own. The page may be
+        // shared by then, or it is only known by what the other one has seen.
         let (_, failure) = of(1, 60, Some(Variant::M23)).failure.expect("two processes share an exclusive page");
-        assert!(matches!(&failure.fate, Fate::Broken(words) if words.starts_with("D27")), "{failure:?}");
+        let is_known = |words: &str| words.starts_with("D27") || words.starts_with("D38");
+        assert!(matches!(&failure.fate, Fate::Broken(words) if is_known(words)), "{failure:?}");
         assert_eq!(failure.doing.len(), 2);
     }
 

@@ -118,6 +118,12 @@ impl Check {
                 "leave out --engine and --preemptions, or --budget, --left and --prefix",
             );
         }
+        if self.engine == EngineName::Loom && self.variant.is_some_and(Variant::guards_host_memory) {
+            return usage(
+                "under loom a reader without this ordering could read memory that the checker has freed",
+                "remove it from the interleaver's executions: leave out --engine",
+            );
+        }
         if self.file.is_asked_for() && self.engine == EngineName::Loom {
             return usage("loom does not tell the execution that failed", "use another engine, or leave --output away");
         }

@@ -5,7 +5,7 @@ use crate::phys::PhysConfig;
 
 use super::plot::{End, Story, aftermath};
 use super::stage::{MEMORY, Stage};
-use super::{collapse, entry, files, huge, hugetlb, memory, mprotect};
+use super::{collapse, entry, files, gup, huge, hugetlb, memory, mprotect};
 
 /// A story of the library: a few lines of set-up, what the kernel does before, if that is told, and one access.
 pub(in crate::cli) struct Tale {
@@ -42,7 +42,7 @@ pub(super) const fn with_limit(memcg_limit_pages: u64, tale: Tale) -> Tale {
 /// All of them, in the order in which they read best.
 pub(in crate::cli) fn tales() -> impl Iterator<Item = &'static Tale> {
     let huge = huge::TALES.iter().chain(hugetlb::TALES);
-    let changes = mprotect::TALES.iter().chain(collapse::TALES);
+    let changes = mprotect::TALES.iter().chain(collapse::TALES).chain(gup::TALES);
     memory::TALES.iter().chain(huge).chain(files::TALES).chain(changes).chain(entry::TALES)
 }
 
@@ -95,7 +95,7 @@ mod tests {
     }
 
     /// The fault path as it is documented, by the names of its functions: 6.8 to 6.12, from the exception down, then
-    /// what only 4.4 has; then `mprotect`, and a collapse.
+    /// what only 4.4 has; then `mprotect`, a collapse, and a debugger.
     #[rustfmt::skip]
     const DOCUMENTED: &[&str] = &[
         "exc_page_fault", "handle_page_fault", "do_kern_addr_fault", "do_user_addr_fault", "emulate_vsyscall",
@@ -134,7 +134,9 @@ mod tests {
         "tlb_finish_mmu", "khugepaged_scan_mm_slot", "madvise_collapse", "hpage_collapse_scan_pmd",
         "hugepage_vma_revalidate", "collapse_huge_page", "alloc_charge_folio", "find_pmd_or_thp_or_none",
         "__collapse_huge_page_swapin", "check_pmd_still_valid", "pmdp_collapse_flush",
-        "__collapse_huge_page_isolate", "__collapse_huge_page_copy",
+        "__collapse_huge_page_isolate", "__collapse_huge_page_copy", "access_remote_vm", "__get_user_pages",
+        "check_vma_flags", "follow_page_mask", "follow_page_pte", "follow_huge_pmd", "can_follow_write_pte",
+        "faultin_page",
     ];
 
     const PAGE: &str = include_str!("../../../docs/functions.md");

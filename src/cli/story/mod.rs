@@ -4,6 +4,7 @@ mod call;
 mod collapse;
 mod entry;
 mod files;
+mod gup;
 mod huge;
 mod hugetlb;
 mod library;
