@@ -256,7 +256,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A forked, wrote; K gave up (SCAN_PAGE_RO); page 0 is setup's; page 1 is setup's; child's page 0 is \
              A's; child's page 1 is setup's; +1 -0 pages; +1 -0 tables; +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
         ..scenario(
             "collapse-fork",
             "a child shares small pages, which stay, or the huge one, which is split by its write",

@@ -87,6 +87,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "P wrote; M moved, discarded; page 0 is P's; +2 -2 pages; +0 -0 tables",
             "P wrote; M moved, discarded; page 0 is P's; +3 -3 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 3 },
     },
 ];

@@ -73,7 +73,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A read 100; B read 110; pages 0, 1 are the file's; +4 -2 pages; +3 -2 tables",
             "A read 100; B read 110; pages 0, 1 are the file's; +4 -2 pages; +4 -3 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "fault-around",

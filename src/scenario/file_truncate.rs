@@ -221,7 +221,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 0; T truncated, truncated; page 0 is the file's; +1 -1 pages; +1 -0 tables",
             "R read 100; T truncated, truncated; +0 -1 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "slot-reuse",
@@ -241,7 +241,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 0; T truncated, truncated, read 0; pages 0, 3 are the file's; +2 -1 pages; +1 -0 tables",
             "R read 100; T truncated, truncated, read 0; page 3 is the file's; +1 -1 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "slot-reuse-around",
@@ -272,7 +272,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 0; T truncated, truncated, read 0; pages 0, 3 are the file's; +2 -1 pages; +1 -0 tables",
             "R read 100; T truncated, truncated, read 0; page 3 is the file's; +1 -1 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "wp-truncate",

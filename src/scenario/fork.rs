@@ -29,7 +29,7 @@ const fn scenario(name: &'static str, claim: &'static str) -> Scenario {
         setup: &[],
         actors: &[],
         outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     }
 }
 

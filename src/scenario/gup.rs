@@ -45,7 +45,7 @@ const fn scenario(name: &'static str, claim: &'static str) -> Scenario {
         setup: WRITTEN,
         actors: &[],
         outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     }
 }
 
@@ -105,6 +105,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "D poked; B read 1; page 0 is D's; page 1 is the file's; +1 -0 pages; +0 -0 tables",
             "D poked; B read 1; page 0 is D's; page 1 is the file's; +2 -1 pages; +0 -0 tables",
         ],
+        loom: LoomReach::Outcomes { preemptions: 2 },
         ..scenario("gup-force-read", "a first read of the page finds the file's word, or the debugger's in a copy")
     },
     Scenario {
@@ -152,6 +153,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "D poked; B gave up (SCAN_PAGE_LOCK); page 0 is setup's; page 1 is setup's; +0 -0 pages; +0 -0 \
              tables; +1 -1 huge",
         ],
+        loom: LoomReach::Outcomes { preemptions: 2 },
         ..scenario("gup-poke-collapse", "a page that somebody refers to is not copied into a huge one")
     },
     Scenario {

@@ -24,7 +24,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote, got EFAULT; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
             "W wrote, read 0; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-accessed-zap",
@@ -39,7 +39,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A read 9, discarded; W wrote; +0 -0 pages; +0 -1 tables; +0 -1 huge",
             "A read 9, discarded; W wrote; page 0 is W's; +1 -0 pages; +1 -1 tables; +0 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-numa-scan-write",
@@ -81,7 +81,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 9, got EFAULT; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
             "R read 9, read 0; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-wp-split",
@@ -96,7 +96,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote, got EFAULT; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
             "W wrote, read 0; S discarded; page 0 is setup's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-wp-wp",
@@ -111,7 +111,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote, read 0; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
             "A wrote, read 2; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-split-split",
@@ -126,7 +126,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "S discarded, got EFAULT; T discarded; +0 -0 pages; +0 -0 tables; +0 -1 huge",
             "S discarded, read 8; T discarded; +0 -0 pages; +0 -0 tables; +0 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-zap-split",
@@ -141,7 +141,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "Z discarded; S discarded; +0 -0 pages; +0 -0 tables; +0 -1 huge",
             "Z discarded; S discarded; +0 -0 pages; +0 -1 tables; +0 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-zero-writes",
@@ -157,7 +157,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is A's; page 1 is B's; +3 -1 pages; +0 -0 tables",
             "A wrote; B wrote; page 0 is A's; page 1 is B's; +3 -1 pages; +1 -1 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-munmap",
@@ -173,7 +173,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A got MAPERR; U unmapped; +0 -0 pages; +1 -1 tables; +1 -1 huge",
             "A wrote; U unmapped; +0 -0 pages; +1 -1 tables; +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "madvise-huge",
@@ -191,7 +191,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A advised; W wrote; page 0 is huge, W's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
             "A advised; W wrote; page 1 is W's; +1 -0 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "madvise-nohuge",
@@ -209,7 +209,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A advised; W wrote; page 0 is huge, W's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
             "A advised; W wrote; page 1 is W's; +1 -0 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "madvise-nohuge-cut",
@@ -227,6 +227,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A advised; W wrote; page 0 is W's; page 1 is W's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
             "A advised; W wrote; page 1 is W's; +1 -0 pages; +1 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
 ];

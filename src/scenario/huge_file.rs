@@ -118,7 +118,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is huge, the file's; +0 -0 pages; +2 -2 tables",
             "A wrote; B wrote; page 0 is huge, the file's; +0 -0 pages; +3 -3 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "huge-shmem-split-split",

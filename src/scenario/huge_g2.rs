@@ -24,7 +24,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote, got EFAULT; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
             "W wrote, read 0; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-numa-split-4.4",
@@ -41,7 +41,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 9, got EFAULT; S discarded; page 0 is setup's; +1 -2 pages; +0 -0 tables",
             "R read 9, read 0; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-wp-split-4.4",
@@ -56,7 +56,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote, got EFAULT; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
             "W wrote, read 0; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-wp-wp-4.4",
@@ -71,7 +71,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote, read 0; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
             "A wrote, read 2; B wrote; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-split-split-4.4",
@@ -86,7 +86,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "S discarded, got EFAULT; T discarded; +0 -2 pages; +0 -0 tables",
             "S discarded, read 8; T discarded; +0 -2 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-numa-scan-split-4.4",
@@ -98,7 +98,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         setup: &[stock_huge(2, 1), write(0, 0, 9), write(1, 0, 8)],
         actors: &[Actor { name: "N", ops: &[mark_numa(0)] }, Actor { name: "S", ops: &[dontneed(1, 1)] }],
         outcomes: &["N marked; S discarded; page 0 is setup's; +0 -1 pages; +0 -0 tables"],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-zap-split-4.4",
@@ -113,7 +113,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "Z discarded; S discarded; +0 -0 pages; +0 -1 tables; +0 -1 huge",
             "Z discarded; S discarded; +0 -2 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-zero-writes-4.4",
@@ -134,7 +134,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +1 -1 tables; +1 -0 huge",
             "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +1 -1 tables; +2 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-munmap-4.4",
@@ -150,7 +150,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A got MAPERR; U unmapped; +0 -0 pages; +1 -1 tables; +1 -1 huge",
             "A wrote; U unmapped; +0 -0 pages; +1 -1 tables; +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
 ];
 

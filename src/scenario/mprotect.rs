@@ -139,7 +139,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A read 9, got ACCERR; M protected, protected; page 0 is setup's; +0 -0 pages; +0 -0 tables",
             "A read 9, read 9; M protected, protected; page 0 is setup's; +0 -0 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
         ..scenario("mprotect-none", "a page without rights keeps what it holds, and shows it once it may be read again")
     },
     Scenario {
@@ -188,7 +188,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; M protected; N marked; page 0 is setup's; +0 -0 pages; +0 -0 tables",
             "A wrote; M protected; N marked; page 0 is setup's; +1 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
         ..scenario("mprotect-numa-scan", "a store, the scanner and a change of rights: no mark and no right is lost")
     },
     Scenario {

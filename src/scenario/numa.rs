@@ -28,7 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 9; W wrote; page 0 is setup's; +1 -1 pages; +0 -0 tables",
             "R read 9; W wrote; page 0 is setup's; +2 -2 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "numa-scan-write",
@@ -99,7 +99,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 9; W wrote; page 0 is setup's; +1 -1 pages; +0 -0 tables",
             "R read 9; W wrote; page 0 is setup's; +2 -2 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "numa-munmap",

@@ -28,7 +28,7 @@ const fn scenario(name: &'static str, claim: &'static str) -> Scenario {
         setup: &[],
         actors: &[],
         outcomes: &[],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is huge, A's; +1 -1 pages; +1 -0 tables; +1 -0 huge",
             "A wrote; B wrote; page 0 is huge, A's; +1 -1 pages; +2 -1 tables; +1 -0 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-huge",
@@ -66,7 +66,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
             "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +2 -1 tables; +2 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-zero",
@@ -85,7 +85,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 0; A wrote; page 0 is A's; page 1 is zero; +2 -1 pages; +2 -1 tables; +1 -0 huge",
             "R read 0; A wrote; page 0 is A's; page 1 is zero; +2 -1 pages; +3 -2 tables; +1 -0 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-zero-zero",
@@ -101,7 +101,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 0; S read 0; page 0 is huge, zero; +0 -0 pages; +2 -1 tables; +1 -0 huge",
             "R read 0; S read 0; page 0 is huge, zero; +0 -0 pages; +2 -1 tables; +2 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-zero-write",
@@ -120,7 +120,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 0; B wrote; page 0 is zero; page 1 is B's; +1 -0 pages; +2 -1 tables; +2 -1 huge",
             "R read 0; B wrote; page 0 is zero; page 1 is B's; +1 -0 pages; +3 -2 tables; +2 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-small-dontneed",
@@ -135,7 +135,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "W wrote; D discarded; +0 -0 pages; +0 -1 tables; +0 -1 huge",
             "W wrote; D discarded; page 1 is W's; +1 -0 pages; +1 -1 tables; +0 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-small-huge-dontneed",
@@ -162,7 +162,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote, discarded; B wrote; page 1 is B's; +3 -2 pages; +1 -0 tables",
             "A wrote, discarded; B wrote; page 1 is B's; +3 -2 pages; +2 -1 tables; +1 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 2 },
     },
     Scenario {
         name: "huge-small-4.4",
@@ -179,7 +179,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
             "A wrote; B wrote; page 0 is huge, A's; +0 -0 pages; +2 -1 tables; +1 -0 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-huge-4.4",
@@ -196,7 +196,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +1 -0 tables; +1 -0 huge",
             "A wrote; B wrote; page 0 is huge, B's; +0 -0 pages; +2 -1 tables; +2 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "huge-zero-write-4.4",
@@ -214,7 +214,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "R read 0; B wrote; page 0 is huge, B's; +0 -0 pages; +2 -1 tables; +3 -1 huge",
             "R read 0; B wrote; page 0 is huge, B's; +0 -0 pages; +3 -2 tables; +3 -1 huge",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         actors: &[
@@ -235,6 +235,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote, discarded; B wrote; page 1 is B's; +3 -2 pages; +1 -0 tables",
             "A wrote, discarded; B wrote; page 1 is B's; +3 -2 pages; +2 -1 tables; +1 -1 huge",
         ],
+        loom: LoomReach::Outcomes { preemptions: 2 },
         ..scenario(
             "huge-small-dontneed-4.4",
             "4.4: a huge page that appears and is discarded leaves an entry that nobody takes for a table",
@@ -313,6 +314,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; K gave up (SCAN_PAGE_COUNT), discarded; page 2 is setup's; +1 -2 pages; +0 -0 tables",
             "A wrote; K gave up (SCAN_PAGE_COUNT), discarded; page 2 is setup's; +1 -2 pages; +0 -0 tables; +1 -1 huge",
         ],
+        loom: LoomReach::Outcomes { preemptions: 2 },
         ..scenario(
             "pmd-none-collapse-zap",
             "a table that becomes a huge page, which is discarded, under a fault: none is taken for another",
@@ -338,6 +340,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A wrote; K gave up (SCAN_PAGE_COUNT), discarded; page 2 is setup's; +1 -2 pages; +0 -0 tables",
             "A wrote; K gave up (SCAN_PAGE_COUNT), discarded; page 2 is setup's; +1 -2 pages; +0 -0 tables; +1 -1 huge",
         ],
+        loom: LoomReach::Outcomes { preemptions: 2 },
         ..scenario(
             "pmd-none-collapse-zap-4.4",
             "4.4: a table that becomes a huge page, which is discarded, under a fault",

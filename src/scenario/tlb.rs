@@ -141,7 +141,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "C wrote; W wrote, discarded; R read 5, read 9; page 0 is W's; child's page 0 is setup's; child's page \
              1 is setup's; +2 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "tlb-zero-page",
@@ -218,7 +218,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "N marked; M moved; R got EFAULT; page 0 is M's; +1 -1 pages; +0 -0 tables",
             "N marked; M moved; R read 8; page 0 is M's; +1 -1 pages; +0 -0 tables",
         ],
-        loom: LoomReach::Partly { preemptions: 1 },
+        loom: LoomReach::Outcomes { preemptions: 1 },
     },
     Scenario {
         name: "tlb-age",
