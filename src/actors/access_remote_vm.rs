@@ -3,7 +3,8 @@
 //!
 //! # Lock order
 //! As `get_user_pages`; the page is written without any lock, by its reference alone, and then marked dirty under the
-//! folio lock.
+//! folio lock. Linux keeps the mmap lock until all that is done; here it is released before, as for a store by
+//! `process_vm_writev` or by a device. So more can come between than in Linux: `munmap`, `mprotect`, collapse, fork.
 //!
 //! # Memory ordering
 //! - O1. The page is written as a user writes: what orders it is the users' own business.

@@ -24,6 +24,11 @@ impl PipeBuffer {
         self.address
     }
 
+    /// Lets the page go, unread (`generic_pipe_buf_release`).
+    pub fn release<P: Platform>(self, memory: &PhysMem<P>, cpu: CpuId) {
+        self.page.put(memory, cpu);
+    }
+
     /// Reads the word and lets the page go (`pipe_read`, `generic_pipe_buf_release`).
     pub fn read<P: Platform>(self, memory: &PhysMem<P>, cpu: CpuId) -> u64 {
         enter::<P>("pipe_read", format_args!("page={}", self.page.pfn())).run(
@@ -31,7 +36,7 @@ impl PipeBuffer {
                 let word = self.address.page_offset(P::GEOMETRY) / 8;
                 // ORDER none: O1.
                 let value = memory.word(self.page.pfn(), word as usize).load(Ordering::Relaxed);
-                self.page.put(memory, cpu);
+                self.release(memory, cpu);
                 value
             },
             |value| format!("{value:#x}"),
@@ -56,7 +61,7 @@ pub fn vmsplice<P: Platform>(mm: &Mm<P>, task: &Task, address: VirtAddr) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::{change_prot_numa, munmap};
+    use crate::actors::{change_prot_numa, clear_refs, mprotect, munmap};
     use crate::mm::{Generation, Placement, Process, Protection, mmap};
     use crate::phys::{Pfn, PhysConfig};
     use crate::platform::{Arc, Native, X86_64};
@@ -87,6 +92,20 @@ mod tests {
         assert_eq!((page.refcount(), page.mapcount()), (1, 0));
         assert_eq!(buffer.read(mm.memory(), CPU), 7);
         assert_eq!(page.refcount(), 0);
+    }
+
+    #[test]
+    fn a_forced_write_to_what_is_watched_faults_first() {
+        let (mm, task) = (mm(Generation::G6), Task::new(CPU));
+        mprotect(&mm, CPU, (PAGE, 0x1000), Protection::READ).expect("it is mapped");
+        for calls in [0, 1, 1] {
+            let forced = GupFlags::WRITE | GupFlags::FORCE;
+            get_user_page(&mm, &task, PAGE, forced).expect("it is mapped").put(mm.memory(), CPU);
+            assert_eq!(task.counts().calls, calls);
+            if calls == 0 {
+                clear_refs(&mm, PAGE, 0x1000);
+            }
+        }
     }
 
     #[test]

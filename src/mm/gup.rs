@@ -18,14 +18,16 @@
 //! - I3 (D32). `FOLL_FORCE` makes a private copy of what may not be written, and no entry writable.
 //!
 //! Not modelled: pins (`FOLL_PIN`, by which a fork copies at once what somebody may write to); GUP-fast, which takes no
-//! lock; pages of the hugetlb pool and the huge zero page; 4.4's stacks, which grow here, too.
+//! lock; pages of the hugetlb pool and the huge zero page; stacks, which grow for 4.4's GUP and for a debugger; the
+//! marks that the page gets when it is had (`FOLL_TOUCH`); that 4.4.26 takes no copy in a huge page for a forced
+//! write, and faults again and again.
 
 use bitflags::bitflags;
 use thiserror::Error;
 
 use crate::phys::{CpuId, Mapping, Pfn, PhysMem};
 use crate::platform::{Platform, Variant, enter, lacks, remark};
-use crate::x86::{PmdState, PteVal, VirtAddr};
+use crate::x86::{EntryFlags, PmdState, PteVal, VirtAddr};
 
 use super::entry_at::EntryAt;
 use super::fault_flags::FaultFlags;
@@ -127,7 +129,7 @@ struct Request<'m, P: Platform> {
     task: &'m Task,
     address: VirtAddr,
     flags: GupFlags,
-    /// `TRIED`, once a fault has waited and given up the lock.
+    /// `TRIED`, once a fault has given up the lock.
     tried: FaultFlags,
 }
 
@@ -229,7 +231,8 @@ impl<'m, P: Platform> Request<'m, P> {
     }
 
     /// Whether the page may be written to, though perhaps not through the entry (`can_follow_write_pte`): a forced
-    /// write needs a copy that is this process's own.
+    /// write needs a copy that is this process's own, and goes through a fault if somebody wants to hear of it
+    /// (`pte_needs_soft_dirty_wp`).
     fn can_follow_write(&self, vma: &Vma<P>, entry: PteVal, page: Option<Pfn>) -> bool {
         if entry.is_writable() {
             return true;
@@ -241,8 +244,10 @@ impl<'m, P: Platform> Request<'m, P> {
                 // As it is since 4.9; 4.4.26 has it, too.
                 CowReuse::MapCount => self.flags.contains(GupFlags::COW) && entry.is_dirty(),
                 CowReuse::AnonExclusive => page.is_some_and(|page| {
-                    let page = self.mm.memory().page(page);
-                    matches!(page.mapping(), Mapping::Anon(_)) && page.is_anon_exclusive()
+                    let memory = self.mm.memory();
+                    let is_anon = matches!(memory.page(memory.folio_of(page)).mapping(), Mapping::Anon(_));
+                    let is_marked = entry.flags().contains(EntryFlags::SOFT_DIRTY);
+                    is_anon && memory.page(page).is_anon_exclusive() && is_marked
                 }),
             }
     }
@@ -263,8 +268,7 @@ impl<'m, P: Platform> Request<'m, P> {
                     self.note_copy(lock.vma());
                     Ok(Some(lock))
                 }
-                VmFault::Completed(_) => Ok(None),
-                VmFault::Retry(_) => {
+                VmFault::Completed(_) | VmFault::Retry(_) => {
                     self.tried = FaultFlags::TRIED;
                     Ok(None)
                 }

@@ -41,12 +41,14 @@ impl History {
     /// What a load at `at` may return.
     pub(super) fn loadable(&self, at: u64) -> BTreeSet<u64> {
         let mut values = self.decided(at);
+        // A later store into a discard may have gone to the other of two pages.
+        let overwrites = |later: u64| self.began_around(later).is_none();
         let is_over = |stored: u64| {
             let erased = self.discards.iter().any(|(began, ended)| stored < *began && *ended < at);
-            erased || self.stores.iter().any(|(later, _)| (stored..at).contains(later))
+            erased || self.stores.iter().any(|(later, _)| (stored..at).contains(later) && overwrites(*later))
         };
-        values
-            .extend(self.open.iter().filter(|(stored, _)| *stored < at && !is_over(*stored)).map(|(_, value)| *value));
+        let open = self.open.iter().filter(|(stored, _)| *stored < at && !is_over(*stored));
+        values.extend(open.map(|(_, value)| *value));
         values
     }
 
@@ -80,6 +82,9 @@ impl History {
         values.extend(self.loadable(ended));
         let meanwhile = self.stores.iter().chain(&self.open).filter(|(at, _)| (began..ended).contains(at));
         values.extend(meanwhile.map(|(_, value)| *value));
+        if self.discards.iter().any(|(start, end)| *start < ended && *end > began) {
+            values.extend(&self.empty);
+        }
         values
     }
 
@@ -158,5 +163,17 @@ mod tests {
         assert_eq!(history.loadable(13), values([120]), "a later store is there whichever it was");
         assert_eq!(history.loadable(17), values([0]), "a later discard is over");
         assert_eq!(history.between(8, 10), values([0, 90]));
+    }
+
+    #[test]
+    fn a_later_store_during_a_discard_may_go_to_another_page_than_one_by_reference() {
+        let history = History { open: vec![(9, 90)], ..history(&[(3, 30), (12, 120)], &[(5, 20)]) };
+        assert_eq!(history.loadable(21), values([0, 90, 120]), "the store at 12 may have gone to the old page");
+    }
+
+    #[test]
+    fn a_discard_meanwhile_is_a_moment_when_the_word_was_empty() {
+        let history = history(&[(3, 30), (9, 90)], &[(5, 8)]);
+        assert_eq!(history.between(4, 10), values([0, 30, 90]));
     }
 }

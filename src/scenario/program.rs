@@ -55,6 +55,7 @@ impl<P: Platform> Playground<P> {
         for op in &program.setup {
             act(&world, &task, *op, &mut carried);
         }
+        carried.pipe.close(world.mm.memory(), world.setup_cpu);
         world.mm.memory().drain_lru_batches(world.setup_cpu);
         let has_child = program.setup.contains(&Op::Fork);
         Self { world, setup: (task.counts(), carried), has_child }
@@ -67,6 +68,7 @@ impl<P: Platform> Playground<P> {
             tell(index);
             act(&self.world, &task, *op, &mut carried);
         }
+        carried.pipe.close(self.world.mm.memory(), task.cpu());
         Performed { counts: task.counts(), carried }
     }
 

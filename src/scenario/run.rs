@@ -39,6 +39,7 @@ pub fn run<P: Platform>(scenario: &'static Scenario) -> Played {
     scenario.setup.iter().for_each(|op| {
         act(&world, &setup, *op, &mut carried);
     });
+    carried.pipe.close(world.mm.memory(), world.setup_cpu);
     // A page in the set-up's batch would have a reference that no actor can give back.
     world.mm.memory().drain_lru_batches(world.setup_cpu);
     let before = Frames::of(&world);
@@ -68,6 +69,7 @@ fn spawn<P: Platform>(world: &Arc<World<P>>, cpu: usize, actor: &'static Actor) 
         let task = Task::new(CpuId::new(cpu));
         let mut carried = Carried::default();
         let results = actor.ops.iter().map(|op| act(&world, &task, *op, &mut carried)).collect();
+        carried.pipe.close(world.mm.memory(), task.cpu());
         Performed { results, counts: task.counts(), carried }
     })
 }

@@ -116,7 +116,7 @@ fn rights() -> impl Strategy<Value = Protection> + Clone {
 }
 
 /// A debugger's store. Not where there is a child: a fork that comes between the debugger's look at a page and its
-/// store shares the page (only a pin would have it copied), and the child finds the store.
+/// store shares the page, and the child finds the store. In Linux the debugger holds the mmap lock for so long.
 fn poked() -> impl Strategy<Value = Op> + Clone {
     (0..PAGES, 0..2u64).prop_map(|(page, word)| poke(page, word, 0))
 }
