@@ -4,7 +4,6 @@
 //! `fork`, the NUMA scanner, migration of a page, ageing, who keeps a page by a reference (a debugger, a pipe), and the
 //! exit of an address space.
 
-mod access_remote_vm;
 mod age;
 mod change_protection;
 mod clear_refs;
@@ -27,12 +26,12 @@ mod mprotect;
 mod mprotect_tests;
 mod munmap;
 mod numa_scan;
+mod remote_write;
 mod truncate;
 mod vma_modify;
 mod vmsplice;
 mod zap;
 
-pub use access_remote_vm::poke_remote_vm;
 pub use age::age;
 pub use clear_refs::clear_refs;
 pub use exit::exit_mmap;
@@ -44,5 +43,6 @@ pub use migrate::migrate;
 pub use mprotect::{ProtectError, mprotect};
 pub use munmap::{UnmapError, munmap};
 pub use numa_scan::change_prot_numa;
+pub use remote_write::{RemoteStore, access_remote_vm, process_vm_writev};
 pub use truncate::truncate;
 pub use vmsplice::{PipeBuffer, vmsplice};

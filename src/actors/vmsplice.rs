@@ -24,6 +24,11 @@ impl PipeBuffer {
         self.address
     }
 
+    /// Ghost: when it was, as [`crate::x86::Machine::tick`] counts.
+    pub fn found(&self) -> u64 {
+        self.page.found()
+    }
+
     /// Lets the page go, unread (`generic_pipe_buf_release`).
     pub fn release<P: Platform>(self, memory: &PhysMem<P>, cpu: CpuId) {
         self.page.put(memory, cpu);

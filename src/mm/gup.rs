@@ -81,21 +81,29 @@ pub enum GupError {
 /// A reference to a page, which is not freed as long as there is one.
 #[derive(Debug)]
 #[must_use = "a page whose reference is lost is never freed"]
-pub struct UserPage(Pfn);
+pub struct UserPage {
+    pfn: Pfn,
+    found: u64,
+}
 
 impl UserPage {
     /// The frame.
     pub fn pfn(&self) -> Pfn {
-        self.0
+        self.pfn
+    }
+
+    /// Ghost: when an entry showed the page, as [`crate::x86::Machine::tick`] counts.
+    pub fn found(&self) -> u64 {
+        self.found
     }
 
     /// Gives the reference back (`put_page`).
     pub fn put<P: Platform>(self, memory: &PhysMem<P>, cpu: CpuId) {
-        memory.put_page(cpu, self.0);
+        memory.put_page(cpu, self.pfn);
     }
 }
 
-/// Gets the page of an address, faulting it in if it has to (`get_user_pages` of one page).
+/// Gets the page of an address, faulting it in if it has to (`get_user_pages_unlocked` of one page).
 ///
 /// # Errors
 /// As Linux: see [`GupError`].
@@ -105,17 +113,30 @@ pub fn get_user_page<P: Platform>(
     address: VirtAddr,
     flags: GupFlags,
 ) -> Result<UserPage, GupError> {
+    get_user_page_locked(mm, task, address, flags).map(|(page, _)| page)
+}
+
+/// The same, and the mmap lock is still held (`get_user_page_vma_remote`).
+///
+/// # Errors
+/// As Linux: see [`GupError`].
+pub fn get_user_page_locked<'m, P: Platform>(
+    mm: &'m Mm<P>,
+    task: &'m Task,
+    address: VirtAddr,
+    flags: GupFlags,
+) -> Result<(UserPage, FaultLock<'m, P>), GupError> {
     enter::<P>("__get_user_pages", format_args!("address={address}, flags={}", words(flags))).run(
         || {
             let mut request = Request { mm, task, address, flags, tried: FaultFlags::empty() };
             loop {
-                if let Some(page) = request.under_mmap_lock()? {
-                    return Ok(page);
+                if let Some(found) = request.under_mmap_lock()? {
+                    return Ok(found);
                 }
                 remark::<P>(format_args!("the mmap lock was dropped: from the start"));
             }
         },
-        |result| result.as_ref().map_or_else(|error| format!("-{error:?}"), |page| format!("page {}", page.0)),
+        |result| result.as_ref().map_or_else(|error| format!("-{error:?}"), |(page, _)| format!("page {}", page.pfn)),
     )
 }
 
@@ -135,7 +156,7 @@ struct Request<'m, P: Platform> {
 
 impl<'m, P: Platform> Request<'m, P> {
     /// Looks and faults until there is the page; nothing if a fault gave up the lock.
-    fn under_mmap_lock(&mut self) -> Result<Option<UserPage>, GupError> {
+    fn under_mmap_lock(&mut self) -> Result<Option<(UserPage, FaultLock<'m, P>)>, GupError> {
         let vmas = self.mm.mmap_lock().read();
         let vma = vmas.find(self.address).filter(|vma| vmas.vma(*vma).start() <= self.address);
         let mut lock = FaultLock::of_mmap(vmas, vma.ok_or(GupError::Fault)?, self.task);
@@ -145,7 +166,7 @@ impl<'m, P: Platform> Request<'m, P> {
                 return Err(GupError::Killed);
             }
             if let Some(page) = self.follow_page_mask(lock.vma())? {
-                return Ok(Some(page));
+                return Ok(Some((page, lock)));
             }
             match self.faultin_page(lock)? {
                 Some(kept) => lock = kept.go_on(),
@@ -257,7 +278,7 @@ impl<'m, P: Platform> Request<'m, P> {
         let memory = self.mm.memory();
         memory.page(memory.folio_of(page)).get();
         remark::<P>(format_args!("a reference to page {page}"));
-        UserPage(page)
+        UserPage { pfn: page, found: self.mm.machine().tick() }
     }
 
     /// Faults the page in; the lock, if it is still held.
@@ -310,7 +331,7 @@ impl<'m, P: Platform> Request<'m, P> {
 
 fn tell_page(result: &Result<Option<UserPage>, GupError>) -> String {
     match result {
-        Ok(Some(page)) => format!("page {}", page.0),
+        Ok(Some(page)) => format!("page {}", page.pfn),
         Ok(None) => "NULL".to_owned(),
         Err(error) => format!("-{error:?}"),
     }

@@ -87,7 +87,7 @@ pub use filemap::{
     AddressSpace, Behaviour, FaultOp, HugeFolios, IMmap, MapPages, PageMkwrite, Reads, Space, VmaFile, file_word,
 };
 pub use generation::{CowReuse, Generation, VmaLocking};
-pub use gup::{GupError, GupFlags, UserPage, get_user_page};
+pub use gup::{GupError, GupFlags, UserPage, get_user_page, get_user_page_locked};
 pub use huge_memory::{CopiedHuge, HugeZap, LockedPmd, copy_huge_pmd, migrate_huge_folio, split_at, zap_huge};
 pub(crate) use huge_memory::{
     fits_huge, folio_add_new_anon_rmap_pmd_at, is_huge_allowable, may_be_huge, pmd_trans_huge_lock, writable_huge_entry,

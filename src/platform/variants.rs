@@ -251,6 +251,10 @@ variants! {
         "AcqRel where a folio is put into its slot";
     OAddHugetlb = Ordering "O-add-hugetlb", "mm/filemap/address_space.rs, add_hugetlb_folio (O1)",
         "AcqRel where a folio of the pool is put into its slot";
+    OAddHuge = Ordering "O-add-huge", "mm/filemap/huge_folio.rs, fill_slots (O1 of address_space)",
+        "Release where a huge folio is put into its slots";
+    ORemoveHuge = Ordering "O-remove-huge", "mm/filemap/huge_folio.rs, remove_huge_folio (O1 of address_space)",
+        "AcqRel where a huge folio is taken out of its slots";
     ORemoveFolio = Ordering "O-remove-folio", "mm/filemap/address_space.rs, remove_folio (O1)",
         "AcqRel where a folio is taken out of its slot";
     OWalk = Ordering "O-walk", "x86/walk.rs, try_walk (O1)", "Acquire where hardware reads an entry";

@@ -322,6 +322,15 @@ pub enum ByReference {
         /// What is stored.
         value: u64,
     },
+    /// The same by a system call that keeps no lock, and where the mapping lets write (`process_vm_writev`).
+    Writev {
+        /// The page.
+        page: u64,
+        /// The word of it.
+        word: u64,
+        /// What is stored.
+        value: u64,
+    },
     /// The actor's pipe gets a reference to a page (`vmsplice`).
     Vmsplice {
         /// The page.
@@ -347,6 +356,11 @@ pub const fn copy_to_user(page: u64, word: u64, value: u64) -> Op {
 /// A debugger's store of `value` to a word.
 pub const fn poke(page: u64, word: u64, value: u64) -> Op {
     Op::ByReference(ByReference::Poke { page, word, value })
+}
+
+/// A store of `value` to a word by `process_vm_writev`.
+pub const fn writev(page: u64, word: u64, value: u64) -> Op {
+    Op::ByReference(ByReference::Writev { page, word, value })
 }
 
 /// A page goes into the actor's pipe; the word of it will be read.

@@ -6,7 +6,7 @@ use crate::oracle::Sharing;
 
 use super::definition::{
     Actor, DISK, FileMap, LoomReach, Op, READ_WRITE, Scenario, ShapeName, TWO_PAGES, VmaSpec, collapse, dontneed,
-    in_child, migrate, mprotect, munmap, poke, read, read_pipe, stock_huge, vmsplice, write,
+    in_child, migrate, mprotect, munmap, poke, read, read_pipe, stock_huge, vmsplice, write, writev,
 };
 
 /// A private mapping of a file's pages that may not be written to.
@@ -53,11 +53,17 @@ const fn scenario(name: &'static str, claim: &'static str) -> Scenario {
 const WRITTEN: &[Op] = &[write(0, 0, 9)];
 
 const POKE: &[Op] = &[poke(0, 0, 1)];
+const WRITEV: &[Op] = &[writev(0, 0, 1)];
 const PIPE: &[Op] = &[vmsplice(0, 0), read_pipe()];
 
 /// A debugger, and who is in its way.
 const fn poked_against(ops: &'static [Op]) -> [Actor; 2] {
     [Actor { name: "D", ops: POKE }, Actor { name: "B", ops }]
+}
+
+/// A store by `process_vm_writev`, and who is in its way.
+const fn written_against(ops: &'static [Op]) -> [Actor; 2] {
+    [Actor { name: "W", ops: WRITEV }, Actor { name: "B", ops }]
 }
 
 /// A pipe that gets the page and is read, and who is in its way.
@@ -109,34 +115,40 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..scenario("gup-force-read", "a first read of the page finds the file's word, or the debugger's in a copy")
     },
     Scenario {
-        actors: &poked_against(&[dontneed(0, 1)]),
+        actors: &written_against(&[dontneed(0, 1)]),
         outcomes: &[
-            "D poked; B discarded; +0 -1 pages; +0 -0 tables",
-            "D poked; B discarded; page 0 is D's; +1 -1 pages; +0 -0 tables",
+            "W wrote; B discarded; +0 -1 pages; +0 -0 tables",
+            "W wrote; B discarded; page 0 is W's; +1 -1 pages; +0 -0 tables",
         ],
-        ..scenario("gup-poke-dontneed", "a store by reference goes to the page, or to what has just been discarded")
+        ..scenario("gup-writev-dontneed", "a store by reference goes to the page, or to what has just been discarded")
     },
     Scenario {
-        actors: &poked_against(&[munmap(0, 2)]),
+        actors: &written_against(&[munmap(0, 2)]),
         outcomes: &[
-            "D got EFAULT; B unmapped; +0 -1 pages; +0 -1 tables",
-            "D poked; B unmapped; +0 -1 pages; +0 -1 tables",
+            "W got EFAULT; B unmapped; +0 -1 pages; +0 -1 tables",
+            "W wrote; B unmapped; +0 -1 pages; +0 -1 tables",
         ],
-        ..scenario("gup-poke-munmap", "a store by reference comes before the pages are unmapped, or there is no page")
+        ..scenario("gup-writev-munmap", "a store by reference comes before the pages are unmapped, or there is no page")
     },
     Scenario {
-        actors: &poked_against(&[migrate(0)]),
+        actors: &written_against(&[migrate(0)]),
         outcomes: &[
-            "D poked; B kept; page 0 is setup's; +0 -0 pages; +0 -0 tables",
-            "D poked; B kept; page 0 is setup's; +1 -1 pages; +0 -0 tables",
-            "D poked; B moved; page 0 is B's; +1 -1 pages; +0 -0 tables",
+            "W wrote; B kept; page 0 is setup's; +0 -0 pages; +0 -0 tables",
+            "W wrote; B kept; page 0 is setup's; +1 -1 pages; +0 -0 tables",
+            "W wrote; B moved; page 0 is B's; +1 -1 pages; +0 -0 tables",
         ],
-        ..scenario("gup-poke-migrate", "a page that somebody refers to is not moved")
+        ..scenario("gup-writev-migrate", "a page that somebody refers to is not moved")
     },
     Scenario {
-        actors: &poked_against(&[mprotect(0, 2, Protection::READ)]),
-        outcomes: &["D poked; B protected; page 0 is setup's; +0 -0 pages; +0 -0 tables"],
-        ..scenario("gup-force-mprotect", "a debugger writes before the right goes, and by force after it")
+        actors: &poked_against(&[Op::Fork, in_child(&read(0, 0))]),
+        outcomes: &[
+            "D poked; B forked, read 1; page 0 is setup's; child's page 0 is setup's; +0 -0 pages; +1 -0 tables",
+            "D poked; B forked, read 9; page 0 is D's; child's page 0 is setup's; +1 -0 pages; +1 -0 tables",
+        ],
+        ..scenario(
+            "gup-poke-fork",
+            "a debugger writes before the fork, and the child sees it, or after it, and it does not",
+        )
     },
     Scenario {
         vmas: HUGE,
@@ -146,35 +158,53 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "D poked; B collapsed; page 0 is huge, B's; +0 -2 pages; +0 -0 tables; +1 -0 huge",
             "D poked; B gave up (SCAN_PAGE_COUNT); page 0 is setup's; page 1 is setup's; +0 -0 pages; +0 -0 \
              tables",
-            "D poked; B gave up (SCAN_PAGE_COUNT); page 0 is setup's; page 1 is setup's; +0 -0 pages; +0 -0 \
-             tables; +1 -1 huge",
             "D poked; B gave up (SCAN_PAGE_LOCK); page 0 is setup's; page 1 is setup's; +0 -0 pages; +0 -0 \
              tables",
-            "D poked; B gave up (SCAN_PAGE_LOCK); page 0 is setup's; page 1 is setup's; +0 -0 pages; +0 -0 \
+        ],
+        ..scenario("gup-poke-collapse", "a debugger writes to the small page or to the huge one")
+    },
+    Scenario {
+        actors: &poked_against(&[mprotect(0, 2, Protection::READ)]),
+        outcomes: &["D poked; B protected; page 0 is setup's; +0 -0 pages; +0 -0 tables"],
+        ..scenario("gup-force-mprotect", "a debugger writes before the right goes, and by force after it")
+    },
+    Scenario {
+        vmas: HUGE,
+        setup: SMALL,
+        actors: &written_against(&[collapse(0)]),
+        outcomes: &[
+            "W wrote; B collapsed; page 0 is huge, B's; +0 -2 pages; +0 -0 tables; +1 -0 huge",
+            "W wrote; B gave up (SCAN_PAGE_COUNT); page 0 is setup's; page 1 is setup's; +0 -0 pages; +0 -0 \
+             tables",
+            "W wrote; B gave up (SCAN_PAGE_COUNT); page 0 is setup's; page 1 is setup's; +0 -0 pages; +0 -0 \
+             tables; +1 -1 huge",
+            "W wrote; B gave up (SCAN_PAGE_LOCK); page 0 is setup's; page 1 is setup's; +0 -0 pages; +0 -0 \
+             tables",
+            "W wrote; B gave up (SCAN_PAGE_LOCK); page 0 is setup's; page 1 is setup's; +0 -0 pages; +0 -0 \
              tables; +1 -1 huge",
         ],
         loom: LoomReach::Outcomes { preemptions: 2 },
-        ..scenario("gup-poke-collapse", "a page that somebody refers to is not copied into a huge one")
+        ..scenario("gup-writev-collapse", "a page that somebody refers to is not copied into a huge one")
     },
     Scenario {
         vmas: HUGE,
         setup: ONE_HUGE,
-        actors: &poked_against(&[dontneed(0, 1)]),
+        actors: &written_against(&[dontneed(0, 1)]),
         outcomes: &[
-            "D poked; B discarded; page 0 is D's; page 1 is setup's; +1 -0 pages; +0 -0 tables",
-            "D poked; B discarded; page 1 is setup's; +0 -0 pages; +0 -0 tables",
+            "W wrote; B discarded; page 0 is W's; page 1 is setup's; +1 -0 pages; +0 -0 tables",
+            "W wrote; B discarded; page 1 is setup's; +0 -0 pages; +0 -0 tables",
         ],
-        ..scenario("gup-poke-split", "a store by reference to a page of a huge one that is cut in two")
+        ..scenario("gup-writev-split", "a store by reference to a page of a huge one that is cut in two")
     },
     Scenario {
         vmas: HUGE,
         setup: &[stock_huge(2, 1), stock_huge(1, 1), write(0, 0, 9)],
-        actors: &poked_against(&[migrate(0)]),
+        actors: &written_against(&[migrate(0)]),
         outcomes: &[
-            "D poked; B kept; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
-            "D poked; B moved; page 0 is huge, B's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
+            "W wrote; B kept; page 0 is huge, setup's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
+            "W wrote; B moved; page 0 is huge, B's; +0 -0 pages; +0 -0 tables; +1 -1 huge",
         ],
-        ..scenario("gup-poke-huge-migrate", "a huge page that somebody refers to is not moved")
+        ..scenario("gup-writev-huge-migrate", "a huge page that somebody refers to is not moved")
     },
     Scenario {
         setup: &[write(0, 0, 9), Op::Fork],

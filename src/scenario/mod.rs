@@ -54,7 +54,7 @@ pub use check::{CheckReport, Engine, TriedBound, UNDECLARED, Verdict, check, che
 pub use definition::{
     Actor, ByReference, FileMap, FileSpec, LoomReach, Op, Scenario, ShapeName, VmaSpec, advise_huge, age, clear_refs,
     collapse, copy_to_user, dontneed, execute, in_child, madvise_collapse, map_anonymous, map_file, mark_numa, migrate,
-    mprotect, munmap, peek, poke, read, read_pipe, stock_huge, stock_hugetlb, truncate, vmsplice, write,
+    mprotect, munmap, peek, poke, read, read_pipe, stock_huge, stock_hugetlb, truncate, vmsplice, write, writev,
 };
 pub use left::{BadLeft, Left};
 pub use library::library;

@@ -11,14 +11,14 @@ use crate::platform::Platform;
 use super::definition::ByReference;
 use super::world::{refused, word_address};
 
-/// A task's pipe: what it holds, and since when.
+/// A task's pipe.
 #[derive(Debug, Default)]
-pub(super) struct Pipe(VecDeque<(u64, PipeBuffer)>);
+pub(super) struct Pipe(VecDeque<PipeBuffer>);
 
 impl Pipe {
     /// Lets go of what nobody has read (`free_pipe_info`).
     pub(super) fn close<P: Platform>(&mut self, memory: &PhysMem<P>, cpu: CpuId) {
-        self.0.drain(..).for_each(|(_, buffer)| buffer.release(memory, cpu));
+        self.0.drain(..).for_each(|buffer| buffer.release(memory, cpu));
     }
 }
 
@@ -31,27 +31,33 @@ pub(super) fn perform<P: Platform>(
     log: &mut GhostLog,
 ) -> String {
     let machine = mm.machine();
-    let began = machine.tick();
     match op {
         ByReference::Poke { page, word, value } => {
             let address = word_address::<P>(page, word);
-            actors::poke_remote_vm(mm, task, address, value).map_or_else(refused, |stored| {
-                log.push(GhostEvent::StoredByReference(address, value), (began, stored));
+            actors::access_remote_vm(mm, task, address, value).map_or_else(refused, |when| {
+                log.push(GhostEvent::StoredByReference(address, value), (when.found, when.stored));
                 "poked".to_owned()
+            })
+        }
+        ByReference::Writev { page, word, value } => {
+            let address = word_address::<P>(page, word);
+            actors::process_vm_writev(mm, task, address, value).map_or_else(refused, |when| {
+                log.push(GhostEvent::StoredByReference(address, value), (when.found, when.stored));
+                "wrote".to_owned()
             })
         }
         ByReference::Vmsplice { page, word } => {
             actors::vmsplice(mm, task, word_address::<P>(page, word)).map_or_else(refused, |buffer| {
-                pipe.0.push_back((began, buffer));
+                pipe.0.push_back(buffer);
                 "spliced".to_owned()
             })
         }
         ByReference::ReadPipe => match pipe.0.pop_front() {
             None => "found an empty pipe".to_owned(),
-            Some((began, buffer)) => {
-                let address = buffer.address();
+            Some(buffer) => {
+                let (address, found) = (buffer.address(), buffer.found());
                 let value = buffer.read(machine.memory(), task.cpu());
-                log.push(GhostEvent::LoadedByReference(address, value), (began, machine.tick()));
+                log.push(GhostEvent::LoadedByReference(address, value), (found, machine.tick()));
                 format!("piped {value}")
             }
         },

@@ -128,7 +128,8 @@ fn huge_folios(op: Op) -> (usize, usize) {
 /// debugger may be discarded before it is written to, and is made once more then.
 fn users(ops: &[Op]) -> usize {
     let ops = || ops.iter().map(|op| in_any_process(*op));
-    let pokes = ops().filter(|op| matches!(op, Op::ByReference(ByReference::Poke { .. }))).count();
+    let pokes =
+        ops().filter(|op| matches!(op, Op::ByReference(ByReference::Poke { .. } | ByReference::Writev { .. }))).count();
     ops().filter(|op| !needs_no_frame(*op) && *op != Op::Fork).count() + pokes
 }
 
@@ -138,7 +139,12 @@ fn accesses(ops: &[Op]) -> usize {
         .map(|op| in_any_process(*op))
         .filter(|op| {
             matches!(op, Op::Write { .. } | Op::CopyToUser { .. } | Op::Read { .. } | Op::Execute { .. })
-                || matches!(op, Op::ByReference(ByReference::Poke { .. } | ByReference::Vmsplice { .. }))
+                || matches!(
+                    op,
+                    Op::ByReference(
+                        ByReference::Poke { .. } | ByReference::Writev { .. } | ByReference::Vmsplice { .. }
+                    )
+                )
         })
         .count()
 }

@@ -13,7 +13,7 @@ use crate::oracle::Sharing;
 use crate::scenario::{
     ByReference, FileSpec, Op, Program, ShapeName, VmaSpec, advise_huge, age, clear_refs, collapse, copy_to_user,
     dontneed, execute, in_child, madvise_collapse, map_anonymous, map_file, mark_numa, migrate, mprotect, munmap, peek,
-    poke, read, stock_huge, truncate, write,
+    poke, read, stock_huge, truncate, write, writev,
 };
 
 /// A program, and the page tables that it is played on.
@@ -77,7 +77,7 @@ fn with_values(mut drawn: Drawn) -> Drawn {
     for (value, op) in (1..).zip(stores) {
         if let Op::Write { value: stored, .. }
         | Op::CopyToUser { value: stored, .. }
-        | Op::ByReference(ByReference::Poke { value: stored, .. }) = op
+        | Op::ByReference(ByReference::Poke { value: stored, .. } | ByReference::Writev { value: stored, .. }) = op
         {
             *stored = value;
         }
@@ -106,6 +106,7 @@ fn usual() -> impl Strategy<Value = Op> + Clone {
         1 => page.clone().prop_map(mark_numa),
         1 => page.prop_map(migrate),
         2 => range().prop_map(|(page, pages)| dontneed(page, pages)),
+        1 => (0..PAGES, 0..2u64).prop_map(|(page, word)| poke(page, word, 0)),
         1 => (range(), rights()).prop_map(|((page, pages), rights)| mprotect(page, pages, rights)),
     ]
 }
@@ -115,10 +116,10 @@ fn rights() -> impl Strategy<Value = Protection> + Clone {
     prop_oneof![3 => Just(READ_WRITE), 1 => Just(Protection::READ)]
 }
 
-/// A debugger's store. Not where there is a child: a fork that comes between the debugger's look at a page and its
-/// store shares the page, and the child finds the store. In Linux the debugger holds the mmap lock for so long.
-fn poked() -> impl Strategy<Value = Op> + Clone {
-    (0..PAGES, 0..2u64).prop_map(|(page, word)| poke(page, word, 0))
+/// A store by a reference alone. Not where there is a child: a fork that comes between the look at a page and the store
+/// shares the page (Linux copies it, because it is pinned), and the child finds the store.
+fn written_from_outside() -> impl Strategy<Value = Op> + Clone {
+    (0..PAGES, 0..2u64).prop_map(|(page, word)| writev(page, word, 0))
 }
 
 /// Some pages in a row.
@@ -132,7 +133,7 @@ fn anonymous() -> BoxedStrategy<Ground> {
         1 => range().prop_map(|(page, pages)| munmap(page, pages)),
         1 => range().prop_map(|(page, pages)| map_anonymous(page, pages, READ_WRITE)),
         1 => range().prop_map(|(page, pages)| clear_refs(page, pages)),
-        1 => poked(),
+        1 => written_from_outside(),
     ];
     let operations = operations.boxed();
     let ground = move |generation| {
@@ -152,7 +153,7 @@ fn huge(threads: usize) -> BoxedStrategy<Ground> {
         1 => (range(), advice).prop_map(|((page, pages), advice)| advise_huge(page, pages, advice)),
         1 => (0..PAGES).prop_map(collapse),
         1 => (0..PAGES).prop_map(madvise_collapse),
-        1 => poked(),
+        1 => written_from_outside(),
     ];
     let operations = operations.boxed();
     let ground = move |generation| {
@@ -206,7 +207,7 @@ fn files() -> BoxedStrategy<Ground> {
         10 => usual(),
         1 => (0..=2u64).prop_map(|pages| truncate(&SHARED, pages)),
         1 => (0..=2u64).prop_map(|pages| truncate(&PRIVATE, pages)),
-        1 => poked(),
+        1 => written_from_outside(),
     ];
     let operations = operations.boxed();
     let ground = move |()| {
@@ -252,7 +253,8 @@ mod tests {
             "StockHuge",
             "Mprotect",
             "Collapse",
-            "ByReference",
+            "Poke",
+            "Writev",
         ] {
             assert!(
                 all.contains(&format!("{kind} ")) || all.contains(&format!("{kind}(")) || all.contains(kind),

@@ -1,6 +1,6 @@
 //! Tales of a debugger, which writes to memory whatever rights its mapping gives.
 
-use crate::actors::{madvise_dontneed, poke_remote_vm};
+use crate::actors::{access_remote_vm, madvise_dontneed};
 use crate::mm::{MapFlags, Protection};
 use crate::x86::Instruction;
 
@@ -13,7 +13,7 @@ pub(super) const TALES: &[Tale] = &[
     tale("debugger", "a debugger writes to a private mapping of a file that is read-only: to a copy", |stage| {
         stage.map_file(1, READ, MapFlags::PRIVATE, &File::DISK);
         stage.tell_call(|mm, task| {
-            poke_remote_vm(mm, task, page(0), 0x5eed).expect("a copy can be made");
+            access_remote_vm(mm, task, page(0), 0x5eed).expect("a copy can be made");
         });
         stage.read(0);
     }),
@@ -23,7 +23,7 @@ pub(super) const TALES: &[Tale] = &[
         stage.map_huge(0, 512, READ | Protection::WRITE);
         stage.accessed_before("a store", Instruction::store(page(0), 1));
         stage.tell_call(|mm, task| {
-            poke_remote_vm(mm, task, page(3), 0x5eed).expect("it is mapped");
+            access_remote_vm(mm, task, page(3), 0x5eed).expect("it is mapped");
         });
         stage.read(3);
     }),
@@ -36,7 +36,7 @@ fn discarded(stage: &mut Stage) {
         "MADV_DONTNEED of the page, once there is a copy",
         ("follow_page_pte", |mm| madvise_dontneed(mm, CPU, page(0), 4096)),
         |mm, task| {
-            poke_remote_vm(mm, task, page(0), 0x5eed).expect("a copy can be made");
+            access_remote_vm(mm, task, page(0), 0x5eed).expect("a copy can be made");
         },
     );
     stage.read(0);

@@ -14,7 +14,7 @@ use crate::mm::huge_memory::{alloc_huge_charged, set_anon};
 use crate::mm::vmf::Vmf;
 use crate::mm::{Generation, VmFlags};
 use crate::phys::{CpuId, Mapping, OutOfMemory, Pfn, PhysMem};
-use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};
+use crate::platform::{AtomicWord, Ordering, Platform, Variant, enter, ordering, remark};
 
 use super::address_space::{Added, AddressSpace};
 use super::file_system::HugeFolios;
@@ -100,10 +100,11 @@ impl<P: Platform> AddressSpace<P> {
         if slots.iter().any(|slot| slot.load(Ordering::Relaxed) != 0) {
             return false;
         }
+        // ORDER O1 of `address_space`: publishes the folio; pairs with `peek`.
+        let order = ordering::<P>(Variant::OAddHuge, Ordering::Release);
         for (number, slot) in (0..).zip(slots) {
             memory.page(head).get();
-            // ORDER O1 of `address_space`: publishes the folio; pairs with `peek`.
-            slot.store(Slot::small(Pfn::truncate(head.number() + number)) | HUGE, Ordering::Release);
+            slot.store(Slot::small(Pfn::truncate(head.number() + number)) | HUGE, order);
         }
         true
     }
@@ -118,9 +119,10 @@ impl<P: Platform> AddressSpace<P> {
         let (first, mapcount) = (page.index(), page.entire_mapcount() + small);
         assert!(mapcount == 0, "D42: folio {head} leaves file {} while {mapcount} entries map it", self.id().0);
         let i_pages = self.lock_slots();
+        // ORDER O1 of `address_space`: pairs with `peek`.
+        let order = ordering::<P>(Variant::ORemoveHuge, Ordering::AcqRel);
         for (number, slot) in (0..).zip(self.slots_of_a_folio(first)) {
-            // ORDER O1 of `address_space`: pairs with `peek`.
-            let was = slot.swap(0, Ordering::AcqRel);
+            let was = slot.swap(0, order);
             let expected = Slot::small(Pfn::truncate(head.number() + number)) | HUGE;
             assert!(was == expected, "folio {head} is not what the cache has at {}", first + number);
         }
