@@ -9,8 +9,8 @@
 //! # Memory ordering
 //! - O1. The page is written as a user writes: what orders it is the users' own business.
 //!
-//! Not modelled: that `process_vm_writev` pins its page (`pin_user_pages_remote`), so that a fork copies it at once. Here
-//! it has a reference, as everybody had until 5.6.
+//! Not modelled: that `process_vm_writev` pins its page (`pin_user_pages_remote`), so that a fork copies it at once.
+//! Here it has a reference, as everybody had until 5.6.
 
 use crate::mm::{GupError, GupFlags, Mm, Task, UserPage, get_user_page, get_user_page_locked};
 use crate::platform::{AtomicWord, Ordering, Platform, enter, remark};

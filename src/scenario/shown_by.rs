@@ -141,7 +141,7 @@ const SHOWN: &[(Variant, Shown)] = &[
     (Variant::OSetSize, by("huge-shmem-truncate", "D14")),
     (Variant::OSlot, by("huge-shmem-writers", "D14")),
     (Variant::OAddFolio, never("the reference that is tried for next orders the same")),
-    (Variant::OAddHuge, never("the reference that is tried for next orders the same")),
+    (Variant::OAddHuge, by("huge-shmem-writers", "D14")),
     (Variant::ORemoveHuge, never("the reference that is tried for next orders the same")),
     (Variant::ORemoveFolio, never("the reference that is tried for next orders the same")),
     (Variant::OTryGet, by("slot-reuse", "D14")),
