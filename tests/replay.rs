@@ -1,21 +1,10 @@
 //! `pagerace replay` as a process of its own: the token of one process in another, walking, files, and mistakes.
 
-use std::io::Write as _;
+mod process;
+
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
 
-fn pagerace(arguments: &[&str], input: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pagerace"));
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.spawn().expect("the command runs");
-    // A process that ends early reads nothing.
-    let _ = process.stdin.take().expect("it is piped").write_all(input.as_bytes());
-    process.wait_with_output().expect("the command ends")
-}
-
-fn out(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
+use process::{pagerace, printed as out};
 
 /// The tokens that a check prints: of the failure as found, and of a simpler one.
 fn printed_tokens(scenario: &str, variant: &str) -> Vec<String> {

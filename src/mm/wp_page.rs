@@ -86,12 +86,12 @@ fn wp_page_private<'m, P: Platform>(
 fn wp_can_reuse_anon_folio<P: Platform>(vmf: &Vmf<'_, P>, page: &Page<P>) -> bool {
     enter::<P>("wp_can_reuse_anon_folio", format_args!("refcount={}", page.refcount())).run(
         || {
-            if page.order() > 0 || page.refcount() > 3 && !lacks::<P>(Variant::B06) {
-                return false;
-            }
-            if lacks::<P>(Variant::B06) && page.mapcount_after_removals() == 1 {
+            if lacks::<P>(Variant::B06) && page.order() == 0 && page.mapcount_after_removals() == 1 {
                 folio_move_anon_rmap(vmf, page);
                 return true;
+            }
+            if page.order() > 0 || page.refcount() > 3 {
+                return false;
             }
             // The CPU's own batch may be what refers to the page. Linux asks first whether the page is on a list yet.
             vmf.mm.memory().drain_lru_batch(vmf.task.cpu());

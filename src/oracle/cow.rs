@@ -82,8 +82,13 @@ fn seen<P: Platform>(quiet: &Quiet<'_, P>, here: &Allowed<'_>, address: VirtAddr
     let finally = || Seen { value: word(quiet, address), allowed: here.finally(address) };
     let mut seen: Vec<Seen> = (!was_taken_away(quiet, address)).then(finally).into_iter().collect();
     for (log, events) in quiet.ghost.iter().enumerate() {
-        let loads = (0..events.events.len()).filter_map(|event| here.load(log, event));
-        seen.extend(loads.filter(|(of, ..)| *of == address).map(|(_, value, allowed)| Seen { value, allowed }));
+        for (event, what) in events.events.iter().enumerate() {
+            if let Some((of, value)) = what.event.found()
+                && of == address
+            {
+                seen.push(Seen { value, allowed: here.may_find(log, event, address) });
+            }
+        }
     }
     seen
 }

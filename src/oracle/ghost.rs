@@ -44,6 +44,17 @@ pub enum GhostEvent {
     },
 }
 
+impl GhostEvent {
+    /// Where a load was, of whichever kind, and what it returned.
+    pub(super) fn found(&self) -> Option<(VirtAddr, u64)> {
+        match *self {
+            Self::Loaded(address, value) | Self::LoadedByReference(address, value) => Some((address, value)),
+            Self::Stored(..) | Self::StoredByReference(..) | Self::Cleaned(_) => None,
+            Self::Forked | Self::Discards { .. } => None,
+        }
+    }
+}
+
 /// What a task did, and when: a load and a store at one moment, anything else from one to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamped {
@@ -294,12 +305,18 @@ impl<'a> Allowed<'a> {
         }
         allowed
     }
-}
 
-impl Allowed<'_> {
+    /// What event number `event` of a log may have found, whichever kind of load it is.
+    pub(super) fn may_find(&self, log: usize, event: usize, address: VirtAddr) -> BTreeSet<u64> {
+        if let GhostEvent::LoadedByReference(..) = self.logs[log].events[event].event {
+            return self.loadable_by_reference(log, event, address);
+        }
+        self.loadable(log, event, address)
+    }
+
     /// What a load may return that is event number `event` of its log, from a page to which the task has had a
     /// reference since the event began: whatever the word has held meanwhile, here or in the page by itself.
-    pub(super) fn loadable_by_reference(&self, log: usize, event: usize, address: VirtAddr) -> BTreeSet<u64> {
+    fn loadable_by_reference(&self, log: usize, event: usize, address: VirtAddr) -> BTreeSet<u64> {
         let word = word_of(self.shown, address);
         let Stamped { began, ended, .. } = self.logs[log].events[event];
         if self.order == Order::Stamped {
@@ -309,18 +326,6 @@ impl Allowed<'_> {
         allowed.extend(self.initially(word));
         allowed.extend(self.stored_values(word));
         allowed
-    }
-
-    /// What a task saw of a word, and what it may have seen; nothing if the event is no load.
-    pub(super) fn load(&self, log: usize, event: usize) -> Option<(VirtAddr, u64, BTreeSet<u64>)> {
-        match self.logs[log].events[event].event {
-            GhostEvent::Loaded(address, value) => Some((address, value, self.loadable(log, event, address))),
-            GhostEvent::LoadedByReference(address, value) => {
-                Some((address, value, self.loadable_by_reference(log, event, address)))
-            }
-            GhostEvent::Stored(..) | GhostEvent::StoredByReference(..) | GhostEvent::Cleaned(_) => None,
-            GhostEvent::Forked | GhostEvent::Discards { .. } => None,
-        }
     }
 }
 
@@ -339,7 +344,9 @@ pub(super) fn no_lost_write<P: Platform>(quiet: &Quiet<'_, P>) -> Result<u64, St
         }
     }
     for (log, GhostLog { events, .. }) in quiet.ghost.iter().enumerate() {
-        for (address, value, may) in (0..events.len()).filter_map(|event| allowed.load(log, event)) {
+        for (event, what) in events.iter().enumerate() {
+            let Some((address, value)) = what.event.found() else { continue };
+            let may = allowed.may_find(log, event, address);
             evaluated += 1;
             if !may.contains(&value) {
                 return Err(format!("a load of {address} returned {value:#x}, not one of {may:x?}"));

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::actors::{self, PipeBuffer};
-use crate::mm::{Mm, Task};
+use crate::actors::{self, PipeBuffer, RemoteStore};
+use crate::mm::{GupError, Mm, Task};
 use crate::oracle::{GhostEvent, GhostLog};
 use crate::phys::{CpuId, PhysMem};
 use crate::platform::Platform;
@@ -31,20 +31,20 @@ pub(super) fn perform<P: Platform>(
     log: &mut GhostLog,
 ) -> String {
     let machine = mm.machine();
+    let mut stored = |done: Result<RemoteStore, GupError>, words: &str, (address, value)| {
+        done.map_or_else(refused, |when| {
+            log.push(GhostEvent::StoredByReference(address, value), (when.found, when.stored));
+            words.to_owned()
+        })
+    };
     match op {
         ByReference::Poke { page, word, value } => {
             let address = word_address::<P>(page, word);
-            actors::access_remote_vm(mm, task, address, value).map_or_else(refused, |when| {
-                log.push(GhostEvent::StoredByReference(address, value), (when.found, when.stored));
-                "poked".to_owned()
-            })
+            stored(actors::access_remote_vm(mm, task, address, value), "poked", (address, value))
         }
         ByReference::Writev { page, word, value } => {
             let address = word_address::<P>(page, word);
-            actors::process_vm_writev(mm, task, address, value).map_or_else(refused, |when| {
-                log.push(GhostEvent::StoredByReference(address, value), (when.found, when.stored));
-                "wrote".to_owned()
-            })
+            stored(actors::process_vm_writev(mm, task, address, value), "wrote", (address, value))
         }
         ByReference::Vmsplice { page, word } => {
             actors::vmsplice(mm, task, word_address::<P>(page, word)).map_or_else(refused, |buffer| {

@@ -87,8 +87,12 @@ mod tests {
     use super::*;
 
     fn of(seed: u64, seconds: u64, removed: Option<Variant>) -> Stressed {
+        playing(Programs::Ascending, seed, seconds, removed)
+    }
+
+    fn playing(programs: Programs, seed: u64, seconds: u64, removed: Option<Variant>) -> Stressed {
         let duration = Duration::from_secs(seconds);
-        let settings = Stress { threads: 2, duration, seed, programs: Programs::Ascending, removed };
+        let settings = Stress { threads: 2, duration, seed, programs, removed };
         stress(&settings, &AtomicBool::new(false), &AtomicU64::new(0))
     }
 
@@ -119,7 +123,8 @@ mod tests {
         let Fate::Asserted { thread, words } = &failure.fate else { panic!("{failure:?}") };
         assert!(words.starts_with("D48"), "{words}");
         assert!(failure.doing[*thread].contains("MarkNuma"), "{failure:?}");
-        let again = of(seed, 60, Some(Variant::NumaInvalidate));
+        // Whether the scanner comes to a huge entry may be a matter of timing: as often as it takes.
+        let again = playing(Programs::Same, seed, 60, Some(Variant::NumaInvalidate));
         assert_eq!(again.failure.map(|(again, _)| again), Some(seed), "the same program fails again");
     }
 }

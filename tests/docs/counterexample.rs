@@ -1,23 +1,9 @@
 //! The way that `docs/reading-a-counterexample.md` goes: from a check to its token, and from the token to every form.
 //! The page itself leaves the tokens out, since they change with the kernel's code.
 
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use super::process::{pagerace, printed as text};
 
 const PAGE: &str = include_str!("../../docs/reading-a-counterexample.md");
-
-fn pagerace(arguments: &[&str], input: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pagerace"));
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.spawn().expect("the command runs");
-    // A process that ends early reads nothing.
-    let _ = process.stdin.take().expect("it is piped").write_all(input.as_bytes());
-    process.wait_with_output().expect("the command ends")
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
 
 /// The commands of the page in which a token stands for itself.
 fn commands_with_a_token() -> Vec<&'static str> {

@@ -3,6 +3,8 @@
 
 mod counterexample;
 mod lock_order;
+#[path = "../process/mod.rs"]
+mod process;
 mod your_own_race;
 
 /// The blocks of Rust of a page, one after the other.
